@@ -1,0 +1,3 @@
+//! The `raban` command.
+
+fn main() {}
