@@ -1,0 +1,29 @@
+//! Real Apache Kafka and a misbehaving network, for raban's tests.
+//!
+//! [`Kafka`] starts Apache Kafka from its Maven jars, one node or three, and stops, kills, pauses and restarts nodes.
+//! [`Proxy`] stands between a client and a broker, understands Kafka's frames, and swallows, delays, holds or cuts them.
+//! [`kcat`] is a second, independent reader.
+//!
+//! A test never waits by sleeping: [`Kafka`] returns once nodes answer, and [`Proxy::wait_until`] and
+//! [`Proxy::wait_hits`] return as soon as what they wait for has happened.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod jars;
+mod kafka;
+pub mod kcat;
+mod port;
+mod process;
+mod proxy;
+mod record;
+mod tool;
+
+pub use error::Error;
+pub use jars::VERSIONS;
+pub use kafka::{Builder, Kafka, Node};
+pub use proxy::{
+    Accepting, ApiKey, Direction, Observed, Proxy, Rule, RuleBuilder, RuleId, WaitTimeout,
+};
+pub use record::{Header, Record};
+pub use tool::Read;
