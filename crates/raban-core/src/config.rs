@@ -1,0 +1,201 @@
+//! The producer's settings: Kafka's names and values in, typed and checked values out.
+//!
+//! [`Settings`] holds keys and values as they are given, [`SETTINGS`] says what each key means, and [`Config`] is what
+//! the producer runs on. Nothing here reads files or the environment.
+
+mod bootstrap;
+mod check;
+mod error;
+mod properties;
+mod rules;
+mod setting;
+mod settings;
+mod table;
+mod unknown;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use raban_protocol::compression::Codec;
+
+pub use bootstrap::{Address, Bootstrap};
+use check::Checked;
+pub use error::{ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning};
+pub use setting::{Importance, Setting, SettingType, Treatment, Valid};
+pub use settings::Settings;
+pub use table::SETTINGS;
+
+/// Checked settings of a producer. Each field names the setting that it comes from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// `bootstrap.servers`.
+    pub bootstrap: Bootstrap,
+    /// `client.id`; `None` when it is not set, so that the producer may name itself.
+    pub client_id: Option<String>,
+    /// `acks`.
+    pub acks: Acks,
+    /// `enable.idempotence`, after `acks` and `retries` had their say.
+    pub enable_idempotence: bool,
+    /// `retries`.
+    pub retries: u32,
+    /// `delivery.timeout.ms`, at least `linger` + `request_timeout`.
+    pub delivery_timeout: Duration,
+    /// `request.timeout.ms`.
+    pub request_timeout: Duration,
+    /// `max.in.flight.requests.per.connection`, at least 1, and at most 5 with idempotence.
+    pub max_in_flight: usize,
+    /// `retry.backoff.ms`, not above `retry_backoff_max`.
+    pub retry_backoff: Duration,
+    /// `retry.backoff.max.ms`.
+    pub retry_backoff_max: Duration,
+    /// `max.block.ms`.
+    pub max_block: Duration,
+    /// `linger.ms`, at most 2³¹ - 1 ms.
+    pub linger: Duration,
+    /// `batch.size` in bytes, at least 1.
+    pub batch_size: usize,
+    /// `buffer.memory` in bytes.
+    pub buffer_memory: usize,
+    /// `max.request.size` in bytes.
+    pub max_request_size: usize,
+    /// `compression.type`, with the level that was set for it.
+    pub codec: Codec,
+    /// `partitioner.ignore.keys`.
+    pub ignore_keys: bool,
+    /// `connections.max.idle.ms`; `None`: never.
+    pub connections_max_idle: Option<Duration>,
+    /// `socket.connection.setup.timeout.ms`, not above `connection_setup_timeout_max`.
+    pub connection_setup_timeout: Duration,
+    /// `socket.connection.setup.timeout.max.ms`.
+    pub connection_setup_timeout_max: Duration,
+    /// `reconnect.backoff.ms`, not above `reconnect_backoff_max`.
+    pub reconnect_backoff: Duration,
+    /// `reconnect.backoff.max.ms`; the same as `reconnect_backoff` when only that is set.
+    pub reconnect_backoff_max: Duration,
+    /// `send.buffer.bytes`; `None` leaves it to the operating system.
+    pub send_buffer: Option<usize>,
+    /// `receive.buffer.bytes`; `None` leaves it to the operating system.
+    pub receive_buffer: Option<usize>,
+    /// `metadata.max.age.ms`.
+    pub metadata_max_age: Duration,
+    /// `metadata.max.idle.ms`.
+    pub metadata_max_idle: Duration,
+    /// What one should know about the settings although they work.
+    pub warnings: Vec<ConfigWarning>,
+}
+
+/// Whose acknowledgement makes a record delivered. Displays as the value of `acks`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    /// Nobody's: the record is written to the connection, and its offset stays unknown.
+    None,
+    /// The partition leader's.
+    Leader,
+    /// The leader's and every in-sync replica's.
+    All,
+}
+
+impl Acks {
+    /// The number that a Produce request carries.
+    pub fn as_i16(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Leader => 1,
+            Self::All => -1,
+        }
+    }
+}
+
+impl fmt::Display for Acks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "0",
+            Self::Leader => "1",
+            Self::All => "all",
+        })
+    }
+}
+
+impl Config {
+    /// Checks keys and values by Kafka's names; of two values for one key the later counts.
+    ///
+    /// # Errors
+    /// Every problem found: unknown keys, invalid values, settings that contradict each other or that raban cannot
+    /// obey.
+    pub fn from_properties<K, V>(
+        properties: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, ConfigError>
+    where
+        K: Into<String>,
+        V: Into<String>,
+    {
+        Self::from_settings(&properties.into_iter().collect())
+    }
+
+    /// Checks `settings`.
+    ///
+    /// # Errors
+    /// Every problem found: unknown keys, invalid values, settings that contradict each other or that raban cannot
+    /// obey.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let mut checked = Checked::new(settings);
+        let checked = &mut checked;
+        rules::serializer(checked, "key.serializer");
+        rules::serializer(checked, "value.serializer");
+        rules::companions(checked);
+        let bootstrap = rules::bootstrap(checked);
+        let codec = rules::codec(checked);
+        let client_id = rules::client_id(checked);
+        let enable_idempotence = rules::idempotence(checked);
+        let delivery_timeout = rules::delivery_timeout(checked);
+        let retry_backoff = rules::retry_backoff(checked);
+        let reconnect_backoff = rules::reconnect_backoff(checked);
+        let setup_timeout = rules::connection_setup_timeout(checked);
+        let problems = std::mem::take(&mut checked.problems);
+        let (Some(bootstrap), Some(codec), true) = (bootstrap, codec, problems.is_empty()) else {
+            return Err(ConfigError::new(problems));
+        };
+        Ok(Self {
+            bootstrap,
+            client_id,
+            acks: acks(checked),
+            enable_idempotence,
+            retries: u32::try_from(checked.number("retries")).unwrap_or(u32::MAX),
+            delivery_timeout,
+            request_timeout: checked.duration("request.timeout.ms"),
+            max_in_flight: checked.count("max.in.flight.requests.per.connection"),
+            retry_backoff: retry_backoff.first,
+            retry_backoff_max: retry_backoff.max,
+            max_block: checked.duration("max.block.ms"),
+            linger: rules::linger(checked),
+            batch_size: checked.count("batch.size").max(1),
+            buffer_memory: checked.count("buffer.memory"),
+            max_request_size: checked.count("max.request.size"),
+            codec,
+            ignore_keys: checked.boolean("partitioner.ignore.keys"),
+            connections_max_idle: Some(checked.duration("connections.max.idle.ms"))
+                .filter(|_| checked.number("connections.max.idle.ms") >= 0),
+            connection_setup_timeout: setup_timeout.first,
+            connection_setup_timeout_max: setup_timeout.max,
+            reconnect_backoff: reconnect_backoff.first,
+            reconnect_backoff_max: reconnect_backoff.max,
+            send_buffer: Some(checked.count("send.buffer.bytes")).filter(|bytes| *bytes > 0),
+            receive_buffer: Some(checked.count("receive.buffer.bytes")).filter(|bytes| *bytes > 0),
+            metadata_max_age: checked.duration("metadata.max.age.ms"),
+            metadata_max_idle: checked.duration("metadata.max.idle.ms"),
+            warnings: std::mem::take(&mut checked.warnings),
+        })
+    }
+}
+
+fn acks(checked: &Checked<'_>) -> Acks {
+    match checked.text("acks").as_str() {
+        "0" => Acks::None,
+        "1" => Acks::Leader,
+        _ => Acks::All,
+    }
+}

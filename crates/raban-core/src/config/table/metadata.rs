@@ -1,0 +1,51 @@
+//! Settings of what the producer knows about the cluster.
+
+use crate::config::setting::Importance::Low;
+use crate::config::setting::SettingType::{Boolean, List, Long, String};
+use crate::config::setting::{Setting, Treatment, Valid};
+
+pub(super) const ROWS: &[Setting] = &[
+    Setting::new("metadata.max.age.ms", Long, Some("300000"), Low)
+        .valid(Valid::AtLeast(0))
+        .aliases(&["topic.metadata.refresh.interval.ms"])
+        .doc("After how many milliseconds metadata is asked for again even if nothing went wrong, to see new partitions and brokers."),
+    Setting::new("metadata.max.idle.ms", Long, Some("300000"), Low)
+        .valid(Valid::AtLeast(5000))
+        .doc("After how many milliseconds without a record a topic is no longer asked about; the next record asks again."),
+    Setting::new(
+        "metadata.recovery.strategy",
+        String,
+        Some("rebootstrap"),
+        Low,
+    )
+    .valid(Valid::OneOfAnyCase(&["REBOOTSTRAP", "NONE"]))
+    .treatment(Treatment::Accepted(
+        "raban always goes back to bootstrap.servers when no broker that it knows can be reached",
+    ))
+    .already_so(&["rebootstrap"])
+    .doc("What to do when none of the known brokers can be reached: start again from bootstrap.servers, or keep trying."),
+    Setting::new(
+        "metadata.recovery.rebootstrap.trigger.ms",
+        Long,
+        Some("300000"),
+        Low,
+    )
+    .valid(Valid::AtLeast(0))
+    .treatment(Treatment::Accepted(
+        "raban goes back to bootstrap.servers as soon as no broker that it knows can be reached",
+    ))
+    .doc("After how many milliseconds without fresh metadata to start again from bootstrap.servers."),
+    Setting::new("metadata.cluster.check.enable", Boolean, Some("true"), Low)
+        .treatment(Treatment::Accepted(
+            "raban does not compare the cluster id of each connection yet",
+        ))
+        .already_so(&["false"])
+        .doc("Whether a connection that turns out to lead to another cluster or broker is closed."),
+    Setting::new("config.providers", List, Some(""), Low)
+        .treatment(Treatment::Refused(
+            "raban loads no Java classes, so ${provider:key} would stay as it is. Write the values themselves, or let \
+             the application fill them in",
+        ))
+        .already_so(&[""])
+        .doc("Names of Java classes that replace ${provider:key} in values."),
+];

@@ -1,0 +1,40 @@
+//! Settings of metrics.
+
+use crate::config::setting::Importance::Low;
+use crate::config::setting::SettingType::{Boolean, Int, List, Long, String};
+use crate::config::setting::{Setting, Treatment, Valid};
+
+const NO_METRICS: Treatment =
+    Treatment::Accepted("raban keeps no metrics over time windows yet; delivery is not affected");
+
+pub(super) const ROWS: &[Setting] = &[
+    Setting::new("enable.metrics.push", Boolean, Some("true"), Low)
+        .treatment(Treatment::Accepted(
+            "raban does not push metrics to brokers yet; delivery is not affected",
+        ))
+        .already_so(&["false"])
+        .doc("Whether metrics are sent to brokers that subscribe to them (KIP-714)."),
+    Setting::new(
+        "metric.reporters",
+        List,
+        Some("org.apache.kafka.common.metrics.JmxReporter"),
+        Low,
+    )
+    .treatment(Treatment::Accepted(
+        "raban loads no Java classes and has no JMX; delivery is not affected",
+    ))
+    .already_so(&[""])
+    .doc("Java classes that metrics are reported to."),
+    Setting::new("metrics.num.samples", Int, Some("2"), Low)
+        .valid(Valid::AtLeast(1))
+        .treatment(NO_METRICS)
+        .doc("Over how many samples a metric is computed."),
+    Setting::new("metrics.recording.level", String, Some("INFO"), Low)
+        .valid(Valid::OneOf(&["INFO", "DEBUG", "TRACE"]))
+        .treatment(NO_METRICS)
+        .doc("How detailed metrics are."),
+    Setting::new("metrics.sample.window.ms", Long, Some("30000"), Low)
+        .valid(Valid::AtLeast(0))
+        .treatment(NO_METRICS)
+        .doc("The length in milliseconds of a metric's sample."),
+];

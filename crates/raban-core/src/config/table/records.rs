@@ -1,0 +1,79 @@
+//! Settings of what happens to a record before it enters a batch: serializers, partitioner, interceptors.
+
+use crate::config::setting::Importance::{High, Low, Medium};
+use crate::config::setting::SettingType::{Boolean, Class, List, Long};
+use crate::config::setting::{Setting, Treatment, Valid};
+
+/// How serializer classes are met; the rules check which class it is.
+const SERIALIZER: Treatment = Treatment::Translated(
+    "records are bytes, which Kafka's own string and bytes serializers pass through; for others use a typed topic \
+     handle with a serializer of its own",
+);
+
+pub(super) const ROWS: &[Setting] = &[
+    // Java requires both serializers. Here a record is bytes unless a typed handle serializes it.
+    Setting::new(
+        "key.serializer",
+        Class,
+        Some("org.apache.kafka.common.serialization.ByteArraySerializer"),
+        High,
+    )
+    .treatment(SERIALIZER)
+    .doc("The Java class that turns keys into bytes. Kafka's own are accepted; the Java client requires it, raban does not."),
+    Setting::new(
+        "value.serializer",
+        Class,
+        Some("org.apache.kafka.common.serialization.ByteArraySerializer"),
+        High,
+    )
+    .treatment(SERIALIZER)
+    .doc("The Java class that turns values into bytes. Kafka's own are accepted; the Java client requires it, raban does not."),
+    Setting::new("partitioner.class", Class, None, Medium)
+        .treatment(Treatment::Refused(
+            "raban loads no Java classes; its partitioner chooses as Java's default does. Remove the setting, or name \
+             the partition in each record",
+        ))
+        .already_so(&[
+            "",
+            "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
+        ])
+        .doc("The Java class that chooses partitions. Without it, keys are hashed with murmur2, and records without a key fill a batch's worth of one partition after another."),
+    Setting::new("partitioner.ignore.keys", Boolean, Some("false"), Medium)
+        .doc("Whether records with a key are spread like those without, instead of by the key's hash."),
+    Setting::new(
+        "partitioner.adaptive.partitioning.enable",
+        Boolean,
+        Some("true"),
+        Low,
+    )
+    .treatment(Treatment::Accepted(
+        "raban spreads records without a key evenly and does not weigh partitions by their queues yet",
+    ))
+    .already_so(&["false"])
+    .doc("Whether records without a key go to partitions with shorter queues more often."),
+    Setting::new(
+        "partitioner.availability.timeout.ms",
+        Long,
+        Some("0"),
+        Low,
+    )
+    .valid(Valid::AtLeast(0))
+    .treatment(Treatment::Accepted(
+        "raban does not leave out partitions of slow brokers yet",
+    ))
+    .already_so(&["0"])
+    .doc("After how many milliseconds without a request taken from a partition's queue records without a key avoid it; 0: never."),
+    Setting::new("partitioner.rack.aware", Boolean, Some("false"), Low)
+        .treatment(Treatment::Accepted(
+            "raban does not prefer leaders in the client's rack yet; records are spread over all partitions",
+        ))
+        .already_so(&["false"])
+        .doc("Whether records without a key prefer partitions whose leader is in client.rack (KIP-1123)."),
+    Setting::new("interceptor.classes", List, Some(""), Low)
+        .treatment(Treatment::Refused(
+            "raban loads no Java classes, and records would pass unseen by them. Remove the setting, and do in the \
+             application what they did",
+        ))
+        .already_so(&[""])
+        .doc("Java classes that see each record before it is sent and after it is acknowledged."),
+];
