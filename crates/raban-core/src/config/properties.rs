@@ -44,7 +44,8 @@ pub(super) fn parse(text: &str) -> Vec<Result<Property, PropertyError>> {
     let mut properties = Vec::new();
     while let Some((index, line)) = lines.next() {
         let start = line.trim_start_matches(is_blank);
-        if start.is_empty() || start.starts_with(['#', '!']) {
+        // A lone backslash joins nothing with the next line, which may even be a comment.
+        if start.is_empty() || start == "\\" || start.starts_with(['#', '!']) {
             continue;
         }
         let mut logical = start.to_owned();
@@ -53,10 +54,6 @@ pub(super) fn parse(text: &str) -> Vec<Result<Property, PropertyError>> {
             // A backslash at the end of the text joins with nothing.
             let Some((_, next)) = lines.next() else { break };
             logical.push_str(next.trim_start_matches(is_blank));
-        }
-        // A lone backslash joined with an empty line.
-        if logical.is_empty() {
-            continue;
         }
         let line = index + 1;
         properties.push(property(&logical, line).map_err(|cause| PropertyError { line, cause }));
@@ -249,6 +246,7 @@ mod tests {
         assert_eq!(pair("a=b\\"), of("a", "b"));
         assert_eq!(pairs("a=b\\\\\nc=d"), [of("a", "b\\"), of("c", "d")]);
         assert_eq!(pairs("\\\n\na=b"), [of("a", "b")]);
+        assert_eq!(pairs("\\\n#a=b\n\\"), []);
     }
 
     #[test]
@@ -310,10 +308,7 @@ mod tests {
         #[test]
         fn escaped_pairs_come_back(key in "\\PC{1,12}", value in "\\PC{0,12}") {
             let escape = |text: &str| -> String {
-                text.chars().flat_map(|c| match c {
-                    'a'..='z' => vec![c],
-                    _ => format!("{}", c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04x}")).collect::<String>()).chars().collect(),
-                }).collect()
+                text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
             };
             let text = format!("{}={}", escape(&key), escape(&value));
             prop_assert_eq!(pair(&text), (key, value));

@@ -186,14 +186,9 @@ mod treatments {
             (_, _, SettingType::Int | SettingType::Long | SettingType::Short) => {
                 (number(setting.default.unwrap_or("7")) + 1).to_string()
             }
-            (_, _, SettingType::Double) => "0.07".replace(
-                "0.07",
-                if setting.default == Some("0.8") {
-                    "0.7"
-                } else {
-                    "0.06"
-                },
-            ),
+            // Within the range of each of them, and the default of none.
+            (_, Valid::BetweenDecimals(min, max), _) => ((min + max) / 2.0).to_string(),
+            (_, _, SettingType::Double) => "0.07".to_owned(),
             _ => "some.text".to_owned(),
         }
     }

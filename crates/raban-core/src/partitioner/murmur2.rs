@@ -59,6 +59,22 @@ mod tests {
     }
 
     #[test]
+    fn agrees_with_the_partitions_that_the_java_client_chose() {
+        // A key in hexadecimal, and its partition of 1, 3, 7 and 100.
+        let golden = include_str!("../../tests/golden/murmur2.tsv");
+        assert!(golden.lines().count() > 100);
+        for line in golden.lines() {
+            let (hex, partitions) = line.split_once('\t').unwrap();
+            let key: Vec<u8> = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                .collect();
+            let chosen = [1, 3, 7, 100].map(|count| partition_for_key(&key, count).to_string());
+            assert_eq!(chosen.join("\t"), partitions, "{hex}");
+        }
+    }
+
+    #[test]
     fn a_partition_is_never_negative() {
         // "21" hashes below zero.
         assert_eq!(
