@@ -101,7 +101,7 @@ pub enum Acks {
 
 impl Acks {
     /// The number that a Produce request carries.
-    pub fn as_i16(self) -> i16 {
+    pub fn code(self) -> i16 {
         match self {
             Self::None => 0,
             Self::Leader => 1,

@@ -35,6 +35,9 @@ impl fmt::Display for Address {
 
 const EMBEDDED: &str = "embedded:";
 
+const ALONE: &str =
+    "`embedded:` stands alone. Give either the embedded broker or servers, not both.";
+
 impl Bootstrap {
     /// Reads the value of `bootstrap.servers`.
     ///
@@ -72,12 +75,9 @@ fn embedded(directory: &str) -> Result<Bootstrap, String> {
     if directory.is_empty() {
         return Ok(Bootstrap::Embedded(None));
     }
-    if directory.contains(',') {
-        return Err(
-            "`embedded:` stands alone. Give either the embedded broker or servers, not both; a directory whose name \
-             has a comma cannot be given here."
-                .to_owned(),
-        );
+    let names_server = |entry: &str| entry.starts_with(EMBEDDED) || server(entry).is_ok();
+    if list_entries(directory).skip(1).any(names_server) {
+        return Err(ALONE.to_owned());
     }
     if directory.contains(['/', '.', MAIN_SEPARATOR]) {
         return Ok(Bootstrap::Embedded(Some(PathBuf::from(directory))));
@@ -108,10 +108,7 @@ fn server(entry: &str) -> Result<Address, String> {
         Some((_, address)) => address,
     };
     if address.starts_with(EMBEDDED) {
-        return Err(
-            "`embedded:` stands alone. Give either the embedded broker or servers, not both."
-                .to_owned(),
-        );
+        return Err(ALONE.to_owned());
     }
     let (host, port) = split(entry, address)?;
     if host.is_empty() {
@@ -202,7 +199,7 @@ mod tests {
     fn the_embedded_broker_keeps_records_in_memory_or_in_a_directory() {
         let directory = |value: &str| Bootstrap::parse(value).unwrap();
         assert_eq!(directory("embedded:"), Bootstrap::Embedded(None));
-        for path in ["./data", "/var/kafka", "data/x", "..", "data.d"] {
+        for path in ["./data", "/var/kafka", "data/x", "..", "data.d", "./a, b"] {
             assert_eq!(
                 directory(&format!("embedded:{path}")),
                 Bootstrap::Embedded(Some(PathBuf::from(path)))
@@ -271,7 +268,7 @@ mod tests {
             ),
             (
                 "embedded:./a,b:1",
-                "`embedded:` stands alone. Give either the embedded broker or servers, not both; a directory whose name has a comma cannot be given here.",
+                "`embedded:` stands alone. Give either the embedded broker or servers, not both.",
             ),
             (
                 "b:1,embedded:",

@@ -469,7 +469,7 @@ mod values {
             ("0", Acks::None, 0),
         ] {
             let config = config(&[("acks", value)]);
-            assert_eq!((config.acks, config.acks.as_i16()), (acks, number));
+            assert_eq!((config.acks, config.acks.code()), (acks, number));
         }
     }
 
