@@ -1,0 +1,408 @@
+//! The command line: what may be written, and what each word means.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+
+use crate::input::Separator;
+
+const ABOUT: &str = "Produce to Apache Kafka, or to an embedded broker with nothing installed";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything done: each record delivered
+  1    some records were surely not delivered, or the command failed
+  2    wrong usage or configuration; nothing was sent
+  3    some records are in doubt: they may be in the log
+  130  interrupted (a first Ctrl-C delivers what was accepted, a second one ends at once)
+
+Data goes to standard output; progress, summaries and errors go to standard error.";
+
+/// Everything after `raban`.
+#[derive(Debug, Parser)]
+#[command(name = "raban", version, about = ABOUT, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send records read from a file or standard input
+    Produce(Box<Produce>),
+    /// Print a topic's records
+    Consume(Consume),
+    /// Run the embedded broker, for this and other Kafka clients
+    Broker(Broker),
+    /// Create, list, describe or delete topics
+    #[command(subcommand)]
+    Topic(Topic),
+    /// Tell which partition keys go to
+    Partition(Partition),
+}
+
+/// Which cluster, and with which settings.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ClusterArgs {
+    /// The brokers to start from. Without it, without bootstrap.servers and without --data-dir, the
+    /// embedded broker in ./raban-data is used
+    #[arg(short = 'b', long, value_name = "HOST:PORT,…")]
+    pub(crate) bootstrap_server: Option<String>,
+
+    /// Use the embedded broker with its data in DIR. If a broker runs on DIR already, it is used
+    #[arg(long, value_name = "DIR", conflicts_with = "bootstrap_server")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// A setting by Kafka's name, such as linger.ms=50; may be repeated, and wins over --command-config
+    #[arg(
+        short = 'X',
+        long = "producer-property",
+        visible_alias = "property",
+        value_name = "KEY=VALUE"
+    )]
+    pub(crate) properties: Vec<String>,
+
+    /// A Java properties file with settings by Kafka's names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) command_config: Option<PathBuf>,
+}
+
+const PRODUCE_INPUT: &str = "\
+Input as lines (the default):
+  A line ends with LF or CRLF, which are no part of the record. The last line needs no line end.
+  An empty line is a record with an empty value. Without -K the whole line is the value and the key
+  is null; with -K the line is split at the first separator, and a line without one is not sent: it
+  counts as failed. Bytes pass as they are, UTF-8 or not.
+
+Input as JSON (--format json), one object a line; blank lines are skipped:
+  {\"key\": …, \"value\": …, \"headers\": …, \"partition\": 0, \"timestamp\": 1735689600000}
+  All members are optional. key and value: null or absent is null, a string its UTF-8 bytes,
+  {\"base64\": \"…\"} those bytes, any other JSON its text as written. headers: an object, or an array of
+  {\"key\": …, \"value\": …} where a key may repeat. topic and offset are accepted and ignored, so that
+  the output of `raban consume --format json` can be piped in.
+
+A line that can't be read as a record counts as failed; the others are sent.";
+
+#[derive(Debug, Args)]
+#[command(after_help = PRODUCE_INPUT)]
+pub(crate) struct Produce {
+    /// The topic to send to
+    #[arg(short, long)]
+    pub(crate) topic: String,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    /// Where the records are read from; - is standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+
+    /// How the input is read
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// What stands between key and value in a line: any text; \t, \n, \r, \0, \\ and \xHH are understood
+    #[arg(short = 'K', long, value_name = "TEXT")]
+    pub(crate) key_separator: Option<Separator>,
+
+    /// A header for every record; may be repeated, also with the same key. K alone has a null value
+    #[arg(short = 'H', long = "header", value_name = "K=V")]
+    pub(crate) headers: Vec<String>,
+
+    /// Send every record to this partition, unless its JSON names one
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(i32).range(0..))]
+    pub(crate) partition: Option<i32>,
+
+    /// A line's value that equals TEXT is sent as null (a tombstone)
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) null_value: Option<OsString>,
+
+    /// Print what became of each record, in input order, one JSON object a line:
+    /// topic, partition, offset (null with acks=0), timestamp, or the error
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) report: Option<Report>,
+
+    /// No progress and no summary; failures are still told
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One record a line
+    #[default]
+    Lines,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Report {
+    /// One JSON object a line
+    Json,
+}
+
+const CONSUME_OUTPUT: &str = "\
+Output as lines (the default): the fields asked for, then the value, separated by tabs, in this order:
+  timestamp, partition, offset, headers (k=v,k=v), key, value. Null is printed as null. Bytes pass as they are.
+
+Output as JSON (--format json), one object a line, all fields:
+  {\"topic\": …, \"partition\": …, \"offset\": …, \"timestamp\": …, \"key\": …, \"value\": …, \"headers\": [{\"key\": …, \"value\": …}]}
+  Null is null; bytes that are UTF-8 are a string, others {\"base64\": \"…\"}. `raban produce --format json`
+  reads this back to the same bytes.
+
+When whoever reads the output goes away (as in `raban consume … | head`), the command ends with exit code 0.";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONSUME_OUTPUT)]
+pub(crate) struct Consume {
+    /// The topic to read
+    #[arg(short, long)]
+    pub(crate) topic: String,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    /// Read this partition only; all of them without it
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(i32).range(0..))]
+    pub(crate) partition: Option<i32>,
+
+    /// Start at the first record instead of those that come from now on
+    #[arg(long)]
+    pub(crate) from_beginning: bool,
+
+    /// End after the last record there was at the start
+    #[arg(short, long)]
+    pub(crate) exit_at_end: bool,
+
+    /// End after N records
+    #[arg(long, value_name = "N")]
+    pub(crate) max_messages: Option<u64>,
+
+    /// End when no record came for N milliseconds
+    #[arg(long, value_name = "N")]
+    pub(crate) timeout_ms: Option<u64>,
+
+    /// Print each record's key
+    #[arg(long)]
+    pub(crate) print_key: bool,
+
+    /// Print each record's partition
+    #[arg(long)]
+    pub(crate) print_partition: bool,
+
+    /// Print each record's offset
+    #[arg(long)]
+    pub(crate) print_offset: bool,
+
+    /// Print each record's headers
+    #[arg(long)]
+    pub(crate) print_headers: bool,
+
+    /// Print each record's timestamp, in milliseconds since 1970
+    #[arg(long)]
+    pub(crate) print_timestamp: bool,
+
+    /// How records are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+const BROKER_ADDRESS: &str = "\
+The address is printed on standard output as HOST:PORT as soon as the broker listens; everything else goes
+to standard error. Ctrl-C or SIGTERM stops the broker in order, with exit code 0.";
+
+#[derive(Debug, Args)]
+#[command(after_help = BROKER_ADDRESS)]
+pub(crate) struct Broker {
+    /// Where the data is kept with --storage disk [default: ./raban-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    pub(crate) listen: String,
+
+    /// Partitions of topics that are created by being used
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(i32).range(1..=10_000))]
+    pub(crate) partitions: i32,
+
+    /// Where records are kept
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) storage: Storage,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Storage {
+    /// In files under the data directory
+    #[default]
+    Disk,
+    /// In memory, gone when the broker stops
+    Memory,
+    /// Nowhere: acknowledged and dropped, to measure producers
+    Discard,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Topic {
+    /// Create a topic
+    Create {
+        #[command(flatten)]
+        name: TopicName,
+
+        /// How many partitions [default: the broker's own default]
+        #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(1..))]
+        partitions: Option<i32>,
+
+        /// How many brokers keep each partition [default: the broker's own default]
+        #[arg(long, value_name = "N", value_parser = value_parser!(i16).range(1..))]
+        replication_factor: Option<i16>,
+
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    },
+    /// Print the topics' names, one a line
+    List {
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    },
+    /// Print a topic's partitions: partition, leader, first offset, next offset
+    Describe {
+        #[command(flatten)]
+        name: TopicName,
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    },
+    /// Delete a topic and all its records
+    Delete {
+        #[command(flatten)]
+        name: TopicName,
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    },
+}
+
+/// The topic, as `NAME` or as `-t NAME`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TopicName {
+    /// The topic
+    #[arg(value_name = "TOPIC")]
+    name: Option<String>,
+
+    /// The same as an option
+    #[arg(short, long = "topic", value_name = "TOPIC")]
+    topic: Option<String>,
+}
+
+impl TopicName {
+    pub(crate) fn get(&self) -> &str {
+        // clap requires exactly one of the two.
+        self.name
+            .as_deref()
+            .or(self.topic.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Partition {
+    /// How many partitions the topic has
+    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(1..))]
+    pub(crate) partitions: i32,
+
+    /// Which rule maps keys to partitions; murmur2 is the Java client's and raban's
+    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
+    pub(crate) partitioner: Partitioner,
+
+    /// How KEY is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) key_format: KeyFormat,
+
+    /// The keys; each is printed with its partition as KEY<TAB>PARTITION
+    #[arg(value_name = "KEY", required = true, allow_hyphen_values = false)]
+    pub(crate) keys: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Partitioner {
+    /// The Java client's hash of the key's bytes
+    #[default]
+    Murmur2,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyFormat {
+    /// The key's bytes as they are
+    #[default]
+    Text,
+    /// Two hexadecimal digits a byte
+    Hex,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(words.split_whitespace())
+    }
+
+    #[test]
+    fn the_interface_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn short_and_long_names_of_produce() {
+        let short = "raban produce -t a -b h:1 -K : -H a=1 -H a=2 -p 3 -X acks=all -q";
+        let long = "raban produce --topic a --bootstrap-server h:1 --key-separator : --header a=1 --header a=2 \
+                    --partition 3 --producer-property acks=all --quiet";
+        for words in [short, long] {
+            let Command::Produce(produce) = parse(words).unwrap().command else {
+                panic!("not produce")
+            };
+            assert_eq!(produce.topic, "a");
+            assert_eq!(produce.cluster.bootstrap_server.as_deref(), Some("h:1"));
+            assert_eq!(produce.headers, ["a=1", "a=2"]);
+            assert_eq!(produce.partition, Some(3));
+            assert_eq!(produce.cluster.properties, ["acks=all"]);
+            assert!(produce.quiet);
+        }
+    }
+
+    #[test]
+    fn a_server_and_a_data_directory_exclude_each_other() {
+        let error = parse("raban produce -t a -b h:1 --data-dir d").unwrap_err();
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_topic_is_named_by_position_or_option_once() {
+        for words in [
+            "raban topic delete a",
+            "raban topic delete -t a",
+            "raban topic delete --topic a",
+        ] {
+            let Command::Topic(Topic::Delete { name, .. }) = parse(words).unwrap().command else {
+                panic!("not delete")
+            };
+            assert_eq!(name.get(), "a");
+        }
+        assert!(parse("raban topic delete").is_err());
+        assert!(parse("raban topic delete a -t b").is_err());
+    }
+
+    #[test]
+    fn an_empty_key_is_a_key() {
+        let cli = Cli::try_parse_from(["raban", "partition", "--partitions", "3", ""]).unwrap();
+        let Command::Partition(partition) = cli.command else {
+            panic!("not partition")
+        };
+        assert_eq!(partition.keys, [""]);
+    }
+}

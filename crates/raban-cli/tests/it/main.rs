@@ -1,0 +1,12 @@
+//! The command as people and scripts use it: the built binary on the embedded broker.
+
+mod broker;
+mod consume;
+mod errors;
+mod help;
+mod interrupt;
+mod partition;
+mod produce;
+mod round_trip;
+mod support;
+mod topic;
