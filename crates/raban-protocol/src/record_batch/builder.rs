@@ -1,0 +1,279 @@
+//! Batches being written: records encoded in place, sealed once, stamped as often as needed.
+
+use bytes::{Bytes, BytesMut};
+
+use super::header::CRC_COVERS_FROM;
+use super::varint::{MAX_VARINT_LEN, MAX_VARLONG_LEN, Prefix, varint_len, varlong_len};
+use super::{BatchHeader, HEADER_LEN, MAGIC, RecordRef, record_int};
+use crate::compression::{Codec, Compression, CompressionError};
+use crate::primitives::Records;
+
+/// What a producer writes where the broker will put the epoch of the leader.
+const NO_LEADER_EPOCH: i32 = -1;
+
+/// Record length, attributes, timestamp and offset deltas, key length.
+const PREFIX_LEN: usize = MAX_VARINT_LEN + 1 + MAX_VARLONG_LEN + 2 * MAX_VARINT_LEN;
+
+/// The records of an open batch, encoded into one buffer as they are appended.
+///
+/// Timestamps are counted from the first record's, offsets from 0.
+#[derive(Debug)]
+pub struct RecordsBuilder {
+    buffer: BytesMut,
+    count: u32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+}
+
+impl RecordsBuilder {
+    /// Starts a batch in `buffer`, which is cleared and grows as needed: give it the capacity of a batch.
+    pub fn new(mut buffer: BytesMut) -> Self {
+        buffer.clear();
+        Self {
+            buffer,
+            count: 0,
+            base_timestamp: -1,
+            max_timestamp: -1,
+        }
+    }
+
+    /// Bytes that [`append`](Self::append) would add now for this record.
+    #[inline]
+    pub fn encoded_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+        let body = self.body_len(timestamp, record);
+        varint_len(record_int(body)) + body
+    }
+
+    /// Bytes of the record after its length.
+    #[inline]
+    fn body_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+        1 + varlong_len(self.timestamp_delta(timestamp))
+            + varint_len(self.count as i32)
+            + record.payload_len()
+    }
+
+    #[inline]
+    fn timestamp_delta(&self, timestamp: i64) -> i64 {
+        if self.count == 0 {
+            return 0;
+        }
+        timestamp.wrapping_sub(self.base_timestamp)
+    }
+
+    /// Appends a record with its timestamp in milliseconds and returns its index in the batch.
+    ///
+    /// # Panics
+    ///
+    /// If the record takes 2 GiB or the batch has 2^31 - 1 records, which no limit of Kafka's lets come here.
+    #[inline]
+    pub fn append(&mut self, timestamp: i64, record: &RecordRef<'_>) -> u32 {
+        let index = self.count;
+        assert!(index < i32::MAX as u32, "a batch counts its records in 31 bits");
+        let body = self.body_len(timestamp, record);
+        // Once for the whole record: the copies below find their place.
+        self.buffer.reserve(varint_len(record_int(body)) + body);
+
+        let mut prefix = Prefix::<PREFIX_LEN>::new();
+        prefix.put_varint(record_int(body));
+        prefix.put_u8(0);
+        prefix.put_varlong(self.timestamp_delta(timestamp));
+        prefix.put_varint(index as i32);
+        prefix.put_varint(nullable_int(record.key));
+        self.buffer.extend_from_slice(prefix.as_slice());
+        self.buffer.extend_from_slice(record.key.unwrap_or_default());
+        self.put_nullable(record.value);
+        self.put_varint(record_int(record.headers.len()));
+        for header in record.headers {
+            self.put_nullable(Some(header.key.as_bytes()));
+            self.put_nullable(header.value.as_deref());
+        }
+
+        if index == 0 {
+            self.base_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        } else {
+            self.max_timestamp = self.max_timestamp.max(timestamp);
+        }
+        self.count = index + 1;
+        index
+    }
+
+    #[inline]
+    fn put_varint(&mut self, value: i32) {
+        let mut prefix = Prefix::<MAX_VARINT_LEN>::new();
+        prefix.put_varint(value);
+        self.buffer.extend_from_slice(prefix.as_slice());
+    }
+
+    #[inline]
+    fn put_nullable(&mut self, bytes: Option<&[u8]>) {
+        self.put_varint(nullable_int(bytes));
+        self.buffer.extend_from_slice(bytes.unwrap_or_default());
+    }
+
+    /// Bytes of the records so far, uncompressed, without the batch's header of [`HEADER_LEN`].
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Bytes that the buffer holds or can take before it grows.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Moves the records to a buffer of exactly this capacity, if it is larger than the present one.
+    pub fn grow_to(&mut self, capacity: usize) {
+        if capacity > self.capacity() {
+            let mut grown = BytesMut::with_capacity(capacity);
+            grown.extend_from_slice(&self.buffer);
+            self.buffer = grown;
+        }
+    }
+
+    /// Records so far.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether nothing has been appended.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The first record's timestamp in milliseconds; -1 when empty.
+    pub fn base_timestamp(&self) -> i64 {
+        self.base_timestamp
+    }
+
+    /// The largest timestamp in milliseconds; -1 when empty.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// Ends the batch: compresses the records, if `codec` does, and computes their checksum.
+    ///
+    /// Compressed records go into `scratch` (cleared first), and the buffer that held them plain comes back for the
+    /// next batch. Without compression the buffer itself becomes the body, and `scratch` comes back.
+    ///
+    /// # Errors
+    ///
+    /// What [`Codec::compress`] says. The records are lost then.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was appended: a producer never sends an empty batch.
+    pub fn seal(
+        self,
+        codec: &Codec,
+        mut scratch: BytesMut,
+    ) -> Result<(SealedRecords, Option<BytesMut>), CompressionError> {
+        assert!(self.count > 0, "an empty batch can't be sealed");
+        let uncompressed_len = self.buffer.len();
+        scratch.clear();
+        let (body, mut spare) = if codec.compression() == Compression::None {
+            (self.buffer, scratch)
+        } else {
+            codec.compress(&self.buffer, &mut scratch)?;
+            (scratch, self.buffer)
+        };
+        spare.clear();
+        let sealed = SealedRecords {
+            crc: crc32c::crc32c(&body),
+            body: body.freeze(),
+            count: self.count,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            compression: codec.compression(),
+            uncompressed_len,
+        };
+        Ok((sealed, (spare.capacity() > 0).then_some(spare)))
+    }
+}
+
+#[inline]
+fn nullable_int(bytes: Option<&[u8]>) -> i32 {
+    bytes.map_or(-1, |bytes| record_int(bytes.len()))
+}
+
+/// The records of a batch that takes no more: compressed and checksummed, waiting for a header.
+#[derive(Debug, Clone)]
+pub struct SealedRecords {
+    body: Bytes,
+    /// CRC-32C of the body alone.
+    crc: u32,
+    count: u32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+    compression: Compression,
+    uncompressed_len: usize,
+}
+
+impl SealedRecords {
+    /// The whole batch: a new header with these values (-1 each without idempotence) and the body, which is shared.
+    ///
+    /// Costs the same for every size of batch: the checksum of the header is combined with that of the body.
+    pub fn stamp(&self, producer_id: i64, epoch: i16, base_sequence: i32) -> Records {
+        let mut header = BatchHeader {
+            base_offset: 0,
+            batch_length: record_int(self.len() - 12),
+            partition_leader_epoch: NO_LEADER_EPOCH,
+            magic: MAGIC,
+            crc: 0,
+            attributes: i16::from(self.compression.id()),
+            last_offset_delta: self.count as i32 - 1,
+            base_timestamp: self.base_timestamp,
+            max_timestamp: self.max_timestamp,
+            producer_id,
+            producer_epoch: epoch,
+            base_sequence,
+            record_count: self.count as i32,
+        };
+        let covered = crc32c::crc32c(&header.write()[CRC_COVERS_FROM..]);
+        header.crc = crc32c::crc32c_combine(covered, self.crc, self.body.len());
+        Records::new(vec![
+            Bytes::copy_from_slice(&header.write()),
+            self.body.clone(),
+        ])
+    }
+
+    /// Bytes of the whole batch, header included, as it is sent.
+    #[allow(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        HEADER_LEN + self.body.len()
+    }
+
+    /// Records in the batch.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Bytes of the records before compression, without the header.
+    pub fn uncompressed_len(&self) -> usize {
+        self.uncompressed_len
+    }
+
+    /// The first record's timestamp in milliseconds.
+    pub fn base_timestamp(&self) -> i64 {
+        self.base_timestamp
+    }
+
+    /// The largest timestamp in milliseconds.
+    pub fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// How the records are compressed.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The records as they are sent, without the header.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Gives the body up, so that its memory can be used again once no frame holds it.
+    pub fn into_body(self) -> Bytes {
+        self.body
+    }
+}

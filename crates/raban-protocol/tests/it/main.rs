@@ -1,0 +1,4 @@
+//! Integration tests.
+
+mod golden;
+mod record_batch;
