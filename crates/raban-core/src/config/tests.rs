@@ -850,9 +850,9 @@ mod words {
                 ("metrics.context.team", "a"),
             ]),
             [
-                "`ssl.truststore.location`, `ssl.truststore.password` have no effect: it is only read with TLS, and security.protocol is PLAINTEXT: connections are not encrypted.",
+                "`ssl.truststore.location`, `ssl.truststore.password` have no effect: only TLS reads such settings, and security.protocol is PLAINTEXT: connections are not encrypted.",
                 "`enable.metrics.push` has no effect: raban does not push metrics to brokers yet; delivery is not affected.",
-                "`metrics.context.team` has no effect: it describes the client to Java's metrics reporters, and there are none here.",
+                "`metrics.context.team` has no effect: such settings describe the client to Java's metrics reporters, and there are none here.",
             ]
         );
     }

@@ -6,11 +6,11 @@ use super::table::SETTINGS;
 const FAMILIES: &[(&str, &str)] = &[
     (
         "metrics.context.",
-        "it describes the client to Java's metrics reporters, and there are none here",
+        "such settings describe the client to Java's metrics reporters, and there are none here",
     ),
     (
         "config.providers.",
-        "it is only read along with config.providers, which raban refuses",
+        "only config.providers reads such settings, and raban refuses it",
     ),
 ];
 

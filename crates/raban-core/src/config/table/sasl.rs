@@ -15,7 +15,7 @@ const fn sasl(
     importance: Importance,
 ) -> Setting {
     Setting::new(name, kind, default, importance).treatment(Treatment::Accepted(
-        "it is only read with SASL, and security.protocol is PLAINTEXT: the client does not authenticate",
+        "only SASL reads such settings, and security.protocol is PLAINTEXT: the client does not authenticate",
     ))
 }
 

@@ -13,7 +13,7 @@ const fn tls(
     importance: Importance,
 ) -> Setting {
     Setting::new(name, kind, default, importance).treatment(Treatment::Accepted(
-        "it is only read with TLS, and security.protocol is PLAINTEXT: connections are not encrypted",
+        "only TLS reads such settings, and security.protocol is PLAINTEXT: connections are not encrypted",
     ))
 }
 
