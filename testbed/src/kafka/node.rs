@@ -1,16 +1,19 @@
 //! One node: its process, and what a test may do to it.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use super::{PATIENCE, ready};
 use crate::error::{Error, tail};
 use crate::jars::Jars;
 use crate::port::Port;
 use crate::process::{Process, Signal};
+
+/// A shell's exit status when the program to run doesn't exist.
+const NOT_FOUND: i32 = 127;
 
 /// A node's three ports, reserved while the cluster lives.
 #[derive(Debug)]
@@ -151,7 +154,10 @@ impl Node {
             &self.log(),
             self.removable.as_deref(),
         );
-        *process = Some(started.map_err(Jars::java_missing())?);
+        *process = Some(started.map_err(Error::spawn(
+            "sh",
+            "the testbed needs a POSIX shell on PATH",
+        ))?);
         Ok(())
     }
 
@@ -165,6 +171,9 @@ impl Node {
             };
             let status = self.locked().as_ref().and_then(Process::exit_status);
             if let Some(status) = status {
+                if status.code() == Some(NOT_FOUND) {
+                    return Err(Jars::java_missing()(io::ErrorKind::NotFound.into()));
+                }
                 return Err(Error::NodeExited {
                     node: self.id,
                     status,

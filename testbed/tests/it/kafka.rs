@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use testbed::{Accepting, ApiKey, Kafka, Read, Rule, VERSIONS, kcat};
+use testbed::{Accepting, ApiKey, Header, Kafka, Read, Record, Rule, VERSIONS, kcat};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -62,6 +62,59 @@ fn each_version_starts_stores_and_survives_a_kill() {
         kafka.delete_topic("t").unwrap();
         let error = kafka.consume("t").unwrap_err();
         assert!(error.to_string().contains("no partition"), "{error}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(real_kafka), ignore = "needs RABAN_REAL_KAFKA=1")]
+fn keys_headers_and_nulls_come_back_as_they_were() {
+    let kafka = Kafka::builder().start().unwrap();
+    kafka.create_topic("t", 1, 1, &[]).unwrap();
+    let bootstrap = kafka.bootstrap_servers();
+    let mut args = vec!["--bootstrap-server", &bootstrap, "--topic", "t"];
+    for property in ["parse.key=true", "parse.headers=true", "null.marker=NULL"] {
+        args.extend(["--property", property]);
+    }
+    let lines = "h:1,h:2\tkey\tvalue\nNULL\tNULL\tNULL\nNULL\t\t\n";
+    kafka
+        .run_tool(
+            "org.apache.kafka.tools.ConsoleProducer",
+            args,
+            lines.as_bytes(),
+        )
+        .unwrap();
+
+    let records = kafka.consume("t").unwrap();
+    let header = |value: &str| Header {
+        key: "h".to_owned(),
+        value: Some(value.as_bytes().to_vec()),
+    };
+    assert_eq!(records[0].headers, [header("1"), header("2")]);
+    assert!(records[1].headers.is_empty());
+    let pairs: Vec<_> = records
+        .iter()
+        .map(|record| (record.key.as_deref(), record.value.as_deref()))
+        .collect();
+    assert_eq!(
+        pairs,
+        [
+            (Some(&b"key"[..]), Some(&b"value"[..])),
+            (None, None),
+            (Some(b""), Some(b""))
+        ]
+    );
+    if kcat::is_installed() {
+        let without_headers: Vec<_> = records
+            .into_iter()
+            .map(|record| Record {
+                headers: Vec::new(),
+                ..record
+            })
+            .collect();
+        assert_eq!(
+            kcat::consume(&bootstrap, "t", &[]).unwrap(),
+            without_headers
+        );
     }
 }
 
