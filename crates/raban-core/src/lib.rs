@@ -1,1 +1,58 @@
-//! raban.
+//! The producer as state machines: time, bytes and a seed come in, actions go out.
+//!
+//! There is no clock, socket, file, thread or random source here, so that a simulation can replay
+//! any run byte for byte. Application threads call the [`Accumulator`]; one driver owns the
+//! [`Sender`], tells it what happened (`handle_*`) and does what it asks for (`poll_*`).
+//!
+//! The modules stand in the order of a record's way. Users depend on the crate `raban`; this one
+//! makes no semver promise.
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod time;
+
+mod record;
+
+mod partitioner;
+
+mod accumulator;
+mod batch;
+
+mod sender;
+
+mod idempotence;
+
+mod metadata;
+
+mod backoff;
+mod connection;
+
+mod delivery;
+mod error;
+mod event;
+mod metrics;
+
+use std::sync::Arc;
+
+pub use accumulator::{
+    Accumulator, Close, CloseReport, EnqueueWait, Flush, PartitionInfo, Topic, TryEnqueueError,
+};
+pub use config::Config;
+pub use connection::{CloseReason, ConnectError, ConnectionId};
+pub use delivery::Delivery;
+pub use error::{Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, ProduceError, Speaks};
+pub use event::{Event, Level};
+pub use metrics::Metrics;
+pub use partitioner::murmur2;
+pub use record::{Header, NewRecord, RecordMetadata};
+pub use sender::{Action, Sender};
+pub use time::{Instant, Now};
+
+/// The two halves of a producer. `seed` decides all that is random in it: sticky partitions,
+/// jitter, the order in which brokers are asked.
+pub fn new(config: Config, seed: u64) -> (Arc<Accumulator>, Sender) {
+    let config = Arc::new(config);
+    let accumulator = Accumulator::new(Arc::clone(&config), seed);
+    let sender = Sender::new(config, Arc::clone(&accumulator), seed);
+    (accumulator, sender)
+}

@@ -1,0 +1,655 @@
+//! The seam: application threads append records here, the sender takes batches out.
+//!
+//! A record is encoded in place in its partition's open batch, under that partition's lock alone.
+//! Locks are taken in one order: partition, then memory, generations or signal, then waits.
+
+pub(crate) mod closing;
+pub(crate) mod generations;
+pub(crate) mod memory;
+pub(crate) mod partition;
+pub(crate) mod signal;
+pub(crate) mod topic;
+pub(crate) mod waits;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::record_batch::{HEADER_LEN, RecordRef, record_upper_bound};
+
+use self::closing::Closing;
+pub use self::closing::{Close, CloseReport, Flush};
+use self::generations::Generations;
+use self::memory::{Line, Memory};
+use self::partition::{Partition, PartitionState, SlotTicket};
+use self::signal::Signal;
+pub use self::topic::{PartitionInfo, Topic};
+use self::topic::{Partitions, TopicView};
+use self::waits::{WaitId, Waits};
+use crate::batch::{OpenBatch, Sealed, SealedBatch, SpentBatch};
+use crate::config::Config;
+use crate::delivery::{BatchResult, Delivery, Settled};
+use crate::error::{Cause, EnqueueError, ErrorKind};
+use crate::metrics::{Counters, Metrics};
+use crate::partitioner::murmur2::partition_for_key;
+use crate::partitioner::{Sticky, split_mix};
+use crate::record::NewRecord;
+use crate::time::{Instant, Now};
+
+/// Room of a partition's first buffer, when nothing tells that its batches will be large.
+const FIRST_BUFFER: usize = 1024;
+
+/// The producer's front: accepts records, from any thread.
+#[derive(Debug)]
+pub struct Accumulator {
+    config: Arc<Config>,
+    seed: u64,
+    topics: RwLock<BTreeMap<Arc<str>, Arc<Topic>>>,
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) waits: Arc<Waits>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) generations: Arc<Generations>,
+    pub(crate) closing: Arc<Closing>,
+    pub(crate) counters: Counters,
+    trouble: Mutex<Option<Cause>>,
+}
+
+/// Why a record isn't accepted right now.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TryEnqueueError {
+    /// `buffer.memory` is full, or others wait for it before this call.
+    #[error("buffer.memory is full")]
+    Full,
+    /// The topic's partitions aren't known yet; they have been asked for.
+    #[error("the topic's metadata isn't known yet")]
+    MetadataPending,
+    /// It never will be.
+    #[error(transparent)]
+    Failed(#[from] EnqueueError),
+}
+
+/// What a call has to wait for.
+#[derive(Debug)]
+enum Blocked {
+    Memory {
+        bytes: usize,
+        line: Line,
+    },
+    /// For a view of the topic newer than this version.
+    Metadata {
+        newer_than: u64,
+    },
+    Failed(EnqueueError),
+}
+
+impl From<ErrorKind> for Blocked {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Failed(kind.into())
+    }
+}
+
+/// A waiting call's place: its turn for memory, its deadline of `max.block.ms`. Dropping it gives
+/// the place up.
+#[derive(Debug, Default)]
+pub struct EnqueueWait(Option<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    id: WaitId,
+    since: Instant,
+    deadline: Instant,
+    /// The view of the topic seen first, when the call named a partition beyond it.
+    seen_version: Option<u64>,
+    topic: Arc<Topic>,
+    waits: Arc<Waits>,
+    memory: Arc<Memory>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.topic.forget(self.id);
+        self.waits.remove(self.id);
+        self.memory.leave(self.id);
+    }
+}
+
+impl Accumulator {
+    pub(crate) fn new(config: Arc<Config>, seed: u64) -> Arc<Self> {
+        let waits = Arc::new(Waits::default());
+        let memory = Memory::new(config.buffer_memory, config.batch_size, Arc::clone(&waits));
+        Arc::new(Self {
+            seed,
+            topics: RwLock::default(),
+            signal: Arc::default(),
+            memory: Arc::new(memory),
+            waits,
+            generations: Arc::default(),
+            closing: Arc::default(),
+            counters: Counters::default(),
+            trouble: Mutex::default(),
+            config,
+        })
+    }
+
+    /// The topic's handle. No I/O: its partitions are asked for with the first record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTopic`] for a name that Kafka doesn't allow.
+    pub fn topic(&self, name: &str) -> Result<Arc<Topic>, EnqueueError> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        drop(topics);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        let seed = name.bytes().fold(self.seed, |seed, byte| {
+            split_mix(seed.wrapping_add(u64::from(byte)))
+        });
+        let topic = Arc::new(Topic::new(name, Sticky::new(seed, self.config.batch_size))?);
+        topics.insert(Arc::clone(topic.shared_name()), Arc::clone(&topic));
+        Ok(topic)
+    }
+
+    /// Accepts the record if it can be accepted without waiting.
+    ///
+    /// # Errors
+    /// What it would have to wait for, or why it will never be accepted.
+    pub fn try_enqueue(
+        &self,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+    ) -> Result<Delivery, TryEnqueueError> {
+        self.enqueue(now, topic, record, None)
+            .map_err(|blocked| match blocked {
+                Blocked::Memory { .. } => TryEnqueueError::Full,
+                Blocked::Metadata { .. } => {
+                    self.signal.topic(topic);
+                    TryEnqueueError::MetadataPending
+                }
+                Blocked::Failed(error) => TryEnqueueError::Failed(error),
+            })
+    }
+
+    /// Accepts the record, waiting up to `max.block.ms` for metadata and memory together. `wait`
+    /// keeps the call's place between polls.
+    pub fn poll_enqueue(
+        &self,
+        cx: &mut Context<'_>,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let polled = self.poll_waiting(cx, now, topic, record, wait);
+        if polled.is_ready() {
+            wait.0 = None;
+        }
+        polled
+    }
+
+    fn poll_waiting(
+        &self,
+        cx: &mut Context<'_>,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let call = wait.0.as_ref().map(|waiting| waiting.id);
+        let blocked = match self.enqueue(now, topic, record, call) {
+            Ok(delivery) => return Poll::Ready(Ok(delivery)),
+            Err(Blocked::Failed(error)) => return Poll::Ready(Err(error)),
+            Err(blocked) => blocked,
+        };
+        let waiting = self.waiting(now, topic, wait);
+        if now.instant >= waiting.deadline {
+            let waited = now.instant - waiting.since;
+            return Poll::Ready(Err(self.timed_out(&blocked, topic, waited)));
+        }
+        if let Some(error) = judge_partition(&blocked, topic, record, waiting) {
+            return Poll::Ready(Err(error));
+        }
+        if self
+            .waits
+            .register(waiting.id, waiting.deadline, cx.waker())
+        {
+            self.signal.wake();
+        }
+        self.join(waiting.id, topic, &blocked);
+        // Once more, now that a change would wake the call: one may have come in between.
+        match self.enqueue(now, topic, record, Some(waiting.id)) {
+            Ok(delivery) => Poll::Ready(Ok(delivery)),
+            Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
+            Err(blocked) => {
+                self.join(waiting.id, topic, &blocked);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The topic's partitions, waiting up to `max.block.ms` for them. `wait` keeps the deadline
+    /// between polls.
+    pub fn poll_partitions(
+        &self,
+        cx: &mut Context<'_>,
+        now: Now,
+        topic: &Arc<Topic>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Vec<PartitionInfo>, EnqueueError>> {
+        let known = || match &*topic.view() {
+            TopicView::Known(partitions) => Some(Ok(partitions.info.clone())),
+            TopicView::Refused { code, until } if now.instant < *until => {
+                Some(Err(refused(topic, *code)))
+            }
+            _ if self.is_closed() => Some(Err(ErrorKind::Closed.into())),
+            _ => None,
+        };
+        let mut outcome = known();
+        if outcome.is_none() {
+            let blocked = Blocked::Metadata { newer_than: 0 };
+            let waiting = self.waiting(now, topic, wait);
+            if now.instant >= waiting.deadline {
+                let waited = now.instant - waiting.since;
+                outcome = Some(Err(self.timed_out(&blocked, topic, waited)));
+            } else {
+                self.waits
+                    .register(waiting.id, waiting.deadline, cx.waker());
+                self.join(waiting.id, topic, &blocked);
+                outcome = known();
+            }
+        }
+        match outcome {
+            Some(outcome) => {
+                wait.0 = None;
+                Poll::Ready(outcome)
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    fn waiting<'a>(
+        &self,
+        now: Now,
+        topic: &Arc<Topic>,
+        wait: &'a mut EnqueueWait,
+    ) -> &'a mut Waiting {
+        wait.0.get_or_insert_with(|| Waiting {
+            id: self.waits.new_id(),
+            since: now.instant,
+            deadline: now.instant + self.config.max_block,
+            seen_version: None,
+            topic: Arc::clone(topic),
+            waits: Arc::clone(&self.waits),
+            memory: Arc::clone(&self.memory),
+        })
+    }
+
+    fn join(&self, call: WaitId, topic: &Arc<Topic>, blocked: &Blocked) {
+        match blocked {
+            Blocked::Memory { bytes, line } => {
+                self.memory.wait(call, *bytes, *line);
+                self.signal.wake();
+            }
+            Blocked::Metadata { .. } => {
+                self.memory.leave(call);
+                topic.wait(call);
+                self.signal.topic(topic);
+            }
+            Blocked::Failed(_) => {}
+        }
+    }
+
+    fn timed_out(&self, blocked: &Blocked, topic: &Topic, waited: Duration) -> EnqueueError {
+        let kind = match blocked {
+            Blocked::Memory { .. } => ErrorKind::MemoryTimeout {
+                waited,
+                capacity: self.memory.capacity(),
+                cause: self.trouble(),
+            },
+            _ => ErrorKind::MetadataTimeout {
+                topic: Arc::clone(topic.shared_name()),
+                waited,
+                cause: topic.trouble().or_else(|| self.trouble()),
+            },
+        };
+        kind.into()
+    }
+
+    fn enqueue(
+        &self,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        call: Option<WaitId>,
+    ) -> Result<Delivery, Blocked> {
+        if self.generations.is_closing() {
+            return Err(ErrorKind::Closed.into());
+        }
+        let timestamp = record.timestamp.unwrap_or(now.wall_ms);
+        let bytes = RecordRef {
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        };
+        self.validate(timestamp, &bytes)?;
+        let view = topic.view();
+        let partitions = match &*view {
+            TopicView::Known(partitions) => partitions,
+            TopicView::Refused { code, until } if now.instant < *until => {
+                return Err(Blocked::Failed(refused(topic, *code)));
+            }
+            _ => return Err(Blocked::Metadata { newer_than: 0 }),
+        };
+        let partition = self.choose_partition(topic, partitions, record)?;
+        let appended = self.append(now, topic, partition, timestamp, &bytes, call)?;
+        if record.partition.is_none() && (record.key.is_none() || self.config.ignore_keys) {
+            topic.sticky.took(
+                partition.index,
+                appended.bytes,
+                appended.batch_ends,
+                &partitions.available,
+                partitions.all.len() as i32,
+            );
+        }
+        Ok(appended.delivery)
+    }
+
+    fn validate(&self, timestamp: i64, record: &RecordRef<'_>) -> Result<(), Blocked> {
+        if timestamp < 0 {
+            return Err(ErrorKind::InvalidTimestamp(timestamp).into());
+        }
+        let size = record_upper_bound(record);
+        let limits = [
+            (self.config.max_request_size, "max.request.size"),
+            (self.config.buffer_memory, "buffer.memory"),
+        ];
+        for (limit, setting) in limits {
+            if size > limit {
+                return Err(ErrorKind::RecordTooLarge {
+                    size,
+                    limit,
+                    setting,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_partition<'a>(
+        &self,
+        topic: &Topic,
+        partitions: &'a Partitions,
+        record: &NewRecord<'_>,
+    ) -> Result<&'a Arc<Partition>, Blocked> {
+        let count = partitions.all.len() as i32;
+        let index = match (record.partition, record.key) {
+            (Some(index), _) if index < 0 => {
+                return Err(ErrorKind::InvalidPartition {
+                    topic: Arc::clone(topic.shared_name()),
+                    partition: index,
+                    count,
+                }
+                .into());
+            }
+            (Some(index), _) => index,
+            (None, Some(key)) if !self.config.ignore_keys => partition_for_key(key, count),
+            _ => topic.sticky.partition(&partitions.available, count),
+        };
+        partitions.all.get(index as usize).ok_or(Blocked::Metadata {
+            newer_than: partitions.version,
+        })
+    }
+
+    fn append(
+        &self,
+        now: Now,
+        topic: &Topic,
+        partition: &Arc<Partition>,
+        timestamp: i64,
+        record: &RecordRef<'_>,
+        call: Option<WaitId>,
+    ) -> Result<Appended, Blocked> {
+        let batch_size = self.config.batch_size;
+        loop {
+            let mut state = partition.lock();
+            if state.open.is_none() {
+                self.open_batch(now.instant, topic, partition, &mut state, record, call)?;
+                self.signal_locked(partition, &mut state);
+            }
+            let line = state.line();
+            let open = state.open.as_mut().expect("opened above");
+            let before = open.len();
+            let len = open.len_with(timestamp, record);
+            let takes_more = open.is_empty()
+                || (len <= batch_size && open.generation == self.generations.current());
+            if !takes_more {
+                let taken = state.take_open();
+                state.filled = len > batch_size;
+                drop(state);
+                self.seal(partition, taken);
+                continue;
+            }
+            let grown = grown_capacity(open.capacity(), len - HEADER_LEN, batch_size);
+            let more = grown - open.capacity();
+            if more > 0 {
+                if !self.memory.reserve(more, line, call) {
+                    return Err(Blocked::Memory { bytes: more, line });
+                }
+                open.grow_to(grown);
+                state.held += more;
+            }
+            let open = state.open.as_mut().expect("opened above");
+            let delivery = open.append(timestamp, record);
+            let bytes = len - before;
+            let full = len >= batch_size;
+            let sealing = if full { state.take_open() } else { None };
+            state.filled |= full;
+            drop(state);
+            self.seal(partition, sealing);
+            return Ok(Appended {
+                delivery,
+                bytes,
+                batch_ends: len + bytes > batch_size,
+            });
+        }
+    }
+
+    fn open_batch(
+        &self,
+        now: Instant,
+        topic: &Topic,
+        partition: &Arc<Partition>,
+        state: &mut PartitionState,
+        record: &RecordRef<'_>,
+        call: Option<WaitId>,
+    ) -> Result<(), Blocked> {
+        let need = record_upper_bound(record);
+        let batch_size = self.config.batch_size;
+        let capacity = if need > batch_size {
+            need
+        } else if state.filled {
+            batch_size
+        } else {
+            need.max(FIRST_BUFFER.min(batch_size))
+        };
+        let line = state.line();
+        let blocked = Blocked::Memory {
+            bytes: capacity,
+            line,
+        };
+        let buffer = self.memory.buffer(capacity, line, call).ok_or(blocked)?;
+        let Some(generation) = self.generations.open_batch() else {
+            self.memory.release(capacity, line, Some(buffer.freeze()));
+            return Err(ErrorKind::Closed.into());
+        };
+        let result = BatchResult::new(Arc::clone(&partition.topic), partition.index);
+        state.held += capacity;
+        state.filled = false;
+        state.open = Some(OpenBatch::new(buffer, result, now, generation));
+        topic.touch(now);
+        Ok(())
+    }
+
+    /// Compresses and checksums a batch outside the partition's lock, whose order keeps its place.
+    pub(crate) fn seal(&self, partition: &Partition, taken: Option<(OpenBatch, SlotTicket)>) {
+        let Some((open, ticket)) = taken else {
+            return;
+        };
+        let sealed = open.seal(&self.config.codec);
+        let mut state = partition.lock();
+        match sealed {
+            Ok(Sealed {
+                batch,
+                released,
+                unused,
+            }) => {
+                state.held -= released;
+                let line = state.line();
+                state.fill(ticket, Some(batch));
+                self.signal_locked(partition, &mut state);
+                drop(state);
+                self.memory.release(released, line, unused);
+            }
+            Err(spent) => {
+                state.fill(ticket, None);
+                self.signal_locked(partition, &mut state);
+                drop(state);
+                self.counters.failed(spent.count);
+                self.generations.settle_batch(spent.generation);
+                self.release(partition, spent);
+            }
+        }
+    }
+
+    /// Gives every record of the batch its outcome. The batch's memory is held until it is
+    /// [released](Self::release).
+    pub(crate) fn settle(&self, batch: SealedBatch, settled: Settled) -> SpentBatch {
+        let failed = matches!(settled, Settled::Failed(_));
+        let spent = batch.settle(settled);
+        if failed {
+            self.counters.failed(spent.count);
+        }
+        self.generations.settle_batch(spent.generation);
+        spent
+    }
+
+    /// Gives back what a settled batch held, once no write of it is under way.
+    pub(crate) fn release(&self, partition: &Partition, spent: SpentBatch) {
+        let line = {
+            let mut state = partition.lock();
+            state.held -= spent.held;
+            state.line()
+        };
+        self.memory.release(spent.held, line, Some(spent.body));
+    }
+
+    fn signal_locked(&self, partition: &Partition, state: &mut PartitionState) {
+        if !state.signalled {
+            state.signalled = true;
+            self.signal.partition(partition.id);
+        }
+    }
+
+    /// Says whether the partition is cut off from its leader.
+    pub(crate) fn set_stalled(&self, partition: &Partition, stalled: bool) {
+        let mut state = partition.lock();
+        if state.stalled != stalled {
+            state.stalled = stalled;
+            self.memory.set_stalled(state.held, stalled);
+        }
+    }
+
+    /// Waits until all that was accepted before is settled; sends it without lingering.
+    pub fn flush(&self, _now: Now) -> Flush {
+        let generation = self.generations.begin_flush();
+        self.signal.wake();
+        Flush::new(Arc::clone(&self.generations), generation)
+    }
+
+    /// Begins to close: nothing more is accepted, what was accepted is sent, and what isn't
+    /// settled after `timeout` fails. Of several calls the earliest end holds.
+    pub fn close(&self, now: Now, timeout: Duration) -> Close {
+        self.closing.begin(now.instant + timeout);
+        self.generations.close();
+        self.waits.wake_all();
+        self.signal.wake();
+        Close::new(Arc::clone(&self.closing))
+    }
+
+    /// Whether `close` was called.
+    pub fn is_closed(&self) -> bool {
+        self.generations.is_closing()
+    }
+
+    /// Counts since the start, by Kafka's names.
+    pub fn metrics(&self) -> Metrics {
+        self.counters
+            .snapshot(self.memory.capacity(), self.memory.available())
+    }
+
+    /// Who is woken when the sender has something to look at: at most once until it has looked.
+    pub fn set_driver_waker(&self, waker: Waker) {
+        self.signal.set_waker(waker);
+    }
+
+    pub(crate) fn set_trouble(&self, cause: Option<Cause>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = cause;
+    }
+
+    pub(crate) fn trouble(&self) -> Option<Cause> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn refused(topic: &Topic, code: ErrorCode) -> EnqueueError {
+    let topic = Arc::clone(topic.shared_name());
+    ErrorKind::TopicRefused { topic, code }.into()
+}
+
+struct Appended {
+    delivery: Delivery,
+    /// What the record took in the batch.
+    bytes: usize,
+    /// Another record like it would not fit.
+    batch_ends: bool,
+}
+
+/// A partition beyond the topic's is looked for in one newer view; then it doesn't exist.
+fn judge_partition(
+    blocked: &Blocked,
+    topic: &Arc<Topic>,
+    record: &NewRecord<'_>,
+    waiting: &mut Waiting,
+) -> Option<EnqueueError> {
+    let Blocked::Metadata { newer_than } = blocked else {
+        return None;
+    };
+    let (partition, count) = (record.partition?, topic.partition_count()?);
+    let seen = *waiting.seen_version.get_or_insert(*newer_than);
+    (*newer_than > seen).then(|| {
+        EnqueueError::new(ErrorKind::InvalidPartition {
+            topic: Arc::clone(topic.shared_name()),
+            partition,
+            count,
+        })
+    })
+}
+
+/// A batch's buffer doubles up to `batch.size`, so that memory follows the bytes held.
+fn grown_capacity(capacity: usize, need: usize, batch_size: usize) -> usize {
+    if need <= capacity {
+        capacity
+    } else {
+        need.max(capacity.saturating_mul(2).min(batch_size))
+    }
+}

@@ -1,0 +1,171 @@
+//! What `flush` and `close` wait for: batches not yet settled, counted by generation.
+//!
+//! Each flush begins a new generation. A batch belongs to the one it was opened in and takes no
+//! records of a later one, so that a flush waits for all that was accepted before it and for
+//! nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+pub(crate) type Generation = u64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Generations {
+    current: AtomicU64,
+    /// Written under the lock, so that no batch is opened after `close`.
+    closing: AtomicBool,
+    /// A flush began that the sender hasn't seen.
+    flushed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    unsettled: BTreeMap<Generation, usize>,
+    next_flush: u64,
+    flushes: BTreeMap<u64, (Generation, Waker)>,
+}
+
+impl State {
+    fn settled_up_to(&self, generation: Generation) -> bool {
+        self.unsettled
+            .first_key_value()
+            .is_none_or(|(oldest, _)| *oldest > generation)
+    }
+}
+
+impl Generations {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn current(&self) -> Generation {
+        self.current.load(Ordering::Acquire)
+    }
+
+    /// Counts a new batch; `None` once the producer closes.
+    pub(crate) fn open_batch(&self) -> Option<Generation> {
+        let mut state = self.state();
+        if self.is_closing() {
+            return None;
+        }
+        let generation = self.current();
+        *state.unsettled.entry(generation).or_default() += 1;
+        Some(generation)
+    }
+
+    /// Counts a batch as settled; wakes the flushes that waited for the last of its generation.
+    pub(crate) fn settle_batch(&self, generation: Generation) {
+        let mut state = self.state();
+        let count = state
+            .unsettled
+            .get_mut(&generation)
+            .expect("a batch is counted from its opening to its settling");
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        state.unsettled.remove(&generation);
+        let done: Vec<u64> = state
+            .flushes
+            .iter()
+            .filter(|(_, (waits_for, _))| state.settled_up_to(*waits_for))
+            .map(|(id, _)| *id)
+            .collect();
+        let wakers: Vec<Waker> = done
+            .into_iter()
+            .filter_map(|id| state.flushes.remove(&id))
+            .map(|(_, waker)| waker)
+            .collect();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the current generation and returns it.
+    pub(crate) fn begin_flush(&self) -> Generation {
+        let _state = self.state();
+        let ended = self.current.fetch_add(1, Ordering::AcqRel);
+        self.flushed.store(true, Ordering::Release);
+        ended
+    }
+
+    /// Whether a flush began since this was asked last.
+    pub(crate) fn flushed_since_asked(&self) -> bool {
+        self.flushed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn poll_flush(
+        &self,
+        generation: Generation,
+        id: &mut Option<u64>,
+        waker: &Waker,
+    ) -> Poll<()> {
+        let mut state = self.state();
+        if state.settled_up_to(generation) {
+            return Poll::Ready(());
+        }
+        let id = *id.get_or_insert_with(|| {
+            state.next_flush += 1;
+            state.next_flush
+        });
+        state.flushes.insert(id, (generation, waker.clone()));
+        Poll::Pending
+    }
+
+    pub(crate) fn forget_flush(&self, id: u64) {
+        self.state().flushes.remove(&id);
+    }
+
+    /// From now on no batch is opened.
+    pub(crate) fn close(&self) {
+        let state = self.state();
+        self.closing.store(true, Ordering::Release);
+        drop(state);
+        self.begin_flush();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn all_settled(&self) -> bool {
+        self.state().unsettled.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_waits_for_what_was_before_it_and_for_nothing_later() {
+        let generations = Generations::default();
+        let before = generations.open_batch().unwrap();
+        let flush = generations.begin_flush();
+        let after = generations.open_batch().unwrap();
+        assert_ne!(before, after);
+        let mut id = None;
+        assert!(
+            generations
+                .poll_flush(flush, &mut id, Waker::noop())
+                .is_pending()
+        );
+        generations.settle_batch(before);
+        assert!(
+            generations
+                .poll_flush(flush, &mut id, Waker::noop())
+                .is_ready()
+        );
+        assert!(!generations.all_settled());
+    }
+
+    #[test]
+    fn a_closing_producer_opens_no_batch() {
+        let generations = Generations::default();
+        generations.close();
+        assert_eq!(generations.open_batch(), None);
+        assert!(generations.all_settled());
+    }
+}

@@ -1,0 +1,277 @@
+//! `buffer.memory`: a hard bound on the bytes that batches hold, with waiters in order and a pool of
+//! spent buffers.
+//!
+//! Memory counts by buffer capacity, taken in steps as a batch grows, so that what is counted is
+//! what is held. Partitions that can't move (no leader, broker unreachable) share one half of it at
+//! most, so that they can't starve the others; their calls wait in a line of their own.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+
+use super::waits::{WaitId, Waits};
+
+/// Which waiting line a call belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// The partition's records can be sent.
+    Moving,
+    /// The partition is cut off from its leader.
+    Stalled,
+}
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    capacity: usize,
+    /// Capacity of a pooled buffer: one full batch.
+    pooled_capacity: usize,
+    waits: Arc<Waits>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reserved: usize,
+    /// The part of `reserved` that stalled partitions hold.
+    stalled: usize,
+    pool: Vec<BytesMut>,
+    moving_line: VecDeque<(WaitId, usize)>,
+    stalled_line: VecDeque<(WaitId, usize)>,
+}
+
+impl State {
+    fn line(&mut self, line: Line) -> &mut VecDeque<(WaitId, usize)> {
+        match line {
+            Line::Moving => &mut self.moving_line,
+            Line::Stalled => &mut self.stalled_line,
+        }
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(capacity: usize, pooled_capacity: usize, waits: Arc<Waits>) -> Self {
+        Self {
+            capacity,
+            pooled_capacity,
+            waits,
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Bytes that can still be taken.
+    pub(crate) fn available(&self) -> usize {
+        self.capacity - self.state().reserved
+    }
+
+    /// Whether a call waits, so that open batches must leave at once to make room.
+    pub(crate) fn has_waiters(&self) -> bool {
+        let state = self.state();
+        !state.moving_line.is_empty() || !state.stalled_line.is_empty()
+    }
+
+    /// Takes `bytes` if nobody waits before this call and there is room.
+    pub(crate) fn reserve(&self, bytes: usize, line: Line, call: Option<WaitId>) -> bool {
+        let mut state = self.state();
+        let reserved = self.reserve_locked(&mut state, bytes, line, call);
+        if reserved {
+            self.shrink_pool(&mut state);
+        }
+        reserved
+    }
+
+    /// Takes a buffer of `capacity` bytes, a spent one if there is one of that size.
+    pub(crate) fn buffer(
+        &self,
+        capacity: usize,
+        line: Line,
+        call: Option<WaitId>,
+    ) -> Option<BytesMut> {
+        let mut state = self.state();
+        if !self.reserve_locked(&mut state, capacity, line, call) {
+            return None;
+        }
+        if capacity == self.pooled_capacity
+            && let Some(buffer) = state.pool.pop()
+        {
+            return Some(buffer);
+        }
+        self.shrink_pool(&mut state);
+        drop(state);
+        Some(BytesMut::with_capacity(capacity))
+    }
+
+    fn reserve_locked(
+        &self,
+        state: &mut State,
+        bytes: usize,
+        line: Line,
+        call: Option<WaitId>,
+    ) -> bool {
+        let first = state.line(line).front().map(|(id, _)| *id);
+        let my_turn = first.is_none() || first == call;
+        if !my_turn || !self.fits(state, bytes, line) {
+            return false;
+        }
+        state.reserved += bytes;
+        if line == Line::Stalled {
+            state.stalled += bytes;
+        }
+        true
+    }
+
+    fn fits(&self, state: &State, bytes: usize, line: Line) -> bool {
+        let within_half = state.stalled + bytes <= self.capacity / 2 || state.stalled == 0;
+        bytes <= self.capacity - state.reserved && (line == Line::Moving || within_half)
+    }
+
+    /// Spent buffers are held too: with the reserved ones they stay within the bound.
+    fn shrink_pool(&self, state: &mut State) {
+        let room = (self.capacity - state.reserved) / self.pooled_capacity.max(1);
+        state.pool.truncate(room);
+    }
+
+    /// Joins a line, or stays where it stands in it.
+    pub(crate) fn wait(&self, call: WaitId, bytes: usize, line: Line) {
+        let mut state = self.state();
+        let other = match line {
+            Line::Moving => Line::Stalled,
+            Line::Stalled => Line::Moving,
+        };
+        state.line(other).retain(|(id, _)| *id != call);
+        let line = state.line(line);
+        match line.iter_mut().find(|(id, _)| *id == call) {
+            Some((_, need)) => *need = bytes,
+            None => line.push_back((call, bytes)),
+        }
+    }
+
+    /// Leaves the lines, served or not, and lets the next one try.
+    pub(crate) fn leave(&self, call: WaitId) {
+        let mut state = self.state();
+        state.moving_line.retain(|(id, _)| *id != call);
+        state.stalled_line.retain(|(id, _)| *id != call);
+        let next = self.next_served(&state);
+        drop(state);
+        self.waits.wake(next.into_iter().flatten());
+    }
+
+    /// Gives back `bytes` and, where nobody else holds it, the buffer itself to the pool.
+    pub(crate) fn release(&self, bytes: usize, line: Line, buffer: Option<Bytes>) {
+        let spent = buffer.and_then(|buffer| buffer.try_into_mut().ok());
+        let mut state = self.state();
+        state.reserved = state
+            .reserved
+            .checked_sub(bytes)
+            .expect("no more is released than was reserved");
+        if line == Line::Stalled {
+            state.stalled -= bytes;
+        }
+        if let Some(mut spent) = spent {
+            spent.clear();
+            // A frozen buffer may have lost its front or tail: only whole ones are of use.
+            if spent.capacity() == self.pooled_capacity {
+                state.pool.push(spent);
+                self.shrink_pool(&mut state);
+            }
+        }
+        let next = self.next_served(&state);
+        drop(state);
+        self.waits.wake(next.into_iter().flatten());
+    }
+
+    /// Moves what a partition holds between the two counts when it stalls or moves again.
+    pub(crate) fn set_stalled(&self, held: usize, stalled: bool) {
+        let mut state = self.state();
+        if stalled {
+            state.stalled += held;
+            return;
+        }
+        state.stalled -= held;
+        // Their partitions may move now: each looks again for itself.
+        let waiting: Vec<WaitId> = state.stalled_line.drain(..).map(|(id, _)| id).collect();
+        drop(state);
+        self.waits.wake(waiting);
+    }
+
+    fn next_served(&self, state: &State) -> [Option<WaitId>; 2] {
+        let first = |line: &VecDeque<(WaitId, usize)>, kind| {
+            line.front()
+                .filter(|(_, need)| self.fits(state, *need, kind))
+                .map(|(id, _)| *id)
+        };
+        [
+            first(&state.moving_line, Line::Moving),
+            first(&state.stalled_line, Line::Stalled),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(capacity: usize) -> Memory {
+        Memory::new(capacity, 16, Arc::new(Waits::default()))
+    }
+
+    #[test]
+    fn the_bound_is_hard_and_given_back() {
+        let memory = memory(100);
+        assert!(memory.reserve(100, Line::Moving, None));
+        assert!(!memory.reserve(1, Line::Moving, None));
+        memory.release(40, Line::Moving, None);
+        assert_eq!(memory.available(), 40);
+        assert!(memory.reserve(40, Line::Moving, None));
+    }
+
+    #[test]
+    fn nobody_overtakes_the_first_in_line() {
+        let memory = memory(100);
+        assert!(memory.reserve(90, Line::Moving, None));
+        memory.wait(1, 50, Line::Moving);
+        memory.wait(2, 5, Line::Moving);
+        assert!(!memory.reserve(5, Line::Moving, None), "a newcomer waits");
+        assert!(
+            !memory.reserve(5, Line::Moving, Some(2)),
+            "so does the second"
+        );
+        memory.release(90, Line::Moving, None);
+        assert!(memory.reserve(50, Line::Moving, Some(1)));
+        memory.leave(1);
+        assert!(memory.reserve(5, Line::Moving, Some(2)));
+    }
+
+    #[test]
+    fn stalled_partitions_leave_half_to_the_others() {
+        let memory = memory(100);
+        assert!(memory.reserve(40, Line::Stalled, None));
+        assert!(!memory.reserve(20, Line::Stalled, None));
+        memory.wait(1, 20, Line::Stalled);
+        assert!(memory.reserve(60, Line::Moving, None), "others go on");
+        memory.release(60, Line::Moving, None);
+        memory.release(40, Line::Stalled, None);
+        assert!(memory.reserve(20, Line::Stalled, Some(1)));
+    }
+
+    #[test]
+    fn a_spent_buffer_serves_again_and_the_pool_stays_within_the_bound() {
+        let memory = memory(32);
+        let buffer = memory.buffer(16, Line::Moving, None).unwrap();
+        let address = buffer.as_ptr();
+        memory.release(16, Line::Moving, Some(buffer.freeze()));
+        let again = memory.buffer(16, Line::Moving, None).unwrap();
+        assert_eq!(again.as_ptr(), address);
+        memory.release(16, Line::Moving, Some(again.freeze()));
+        assert!(memory.reserve(32, Line::Moving, None));
+        assert!(memory.state().pool.is_empty());
+    }
+}

@@ -1,0 +1,133 @@
+//! A partition's records before they are sent: one open batch, and sealed ones in order.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::memory::Line;
+use crate::batch::{OpenBatch, SealedBatch};
+
+/// Names a partition of any topic; dense, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PartitionId(pub(crate) u32);
+
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) id: PartitionId,
+    pub(crate) topic: Arc<str>,
+    pub(crate) index: i32,
+    state: Mutex<PartitionState>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct PartitionState {
+    pub(crate) open: Option<OpenBatch>,
+    sealed: VecDeque<Slot>,
+    /// How many slots have left `sealed`, so that a ticket finds its slot.
+    taken: u64,
+    /// Bytes of `buffer.memory` held by all of the partition's batches, sent ones included.
+    pub(crate) held: usize,
+    /// Cut off from the leader: see [`Line::Stalled`].
+    pub(crate) stalled: bool,
+    /// Already in the list that the sender looks at.
+    pub(crate) signalled: bool,
+    /// The last batch was full: the next one will be large, too.
+    pub(crate) filled: bool,
+}
+
+/// A place in the order, kept while a batch is sealed outside the lock.
+#[derive(Debug)]
+enum Slot {
+    Sealing,
+    Sealed(SealedBatch),
+    /// Sealing failed; its records are settled.
+    Gone,
+}
+
+/// Names the slot a batch is being sealed for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlotTicket(u64);
+
+/// The first batch in the order, as far as it can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// Nothing is there.
+    Empty,
+    /// A batch is being sealed; its sealer will say when it is done.
+    Sealing,
+    /// A sealed batch can be taken.
+    Sealed,
+    /// Only the open batch is there.
+    Open,
+}
+
+impl Partition {
+    pub(crate) fn new(id: PartitionId, topic: Arc<str>, index: i32) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            topic,
+            index,
+            state: Mutex::new(PartitionState::default()),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartitionState {
+    pub(crate) fn line(&self) -> Line {
+        if self.stalled {
+            Line::Stalled
+        } else {
+            Line::Moving
+        }
+    }
+
+    /// Takes the open batch out to be sealed, and keeps its place.
+    pub(crate) fn take_open(&mut self) -> Option<(OpenBatch, SlotTicket)> {
+        let open = self.open.take()?;
+        let ticket = SlotTicket(self.taken + self.sealed.len() as u64);
+        self.sealed.push_back(Slot::Sealing);
+        Some((open, ticket))
+    }
+
+    /// Puts the sealed batch into its place; `None` where sealing failed.
+    pub(crate) fn fill(&mut self, ticket: SlotTicket, batch: Option<SealedBatch>) {
+        let index =
+            usize::try_from(ticket.0 - self.taken).expect("a slot waits until it is filled");
+        self.sealed[index] = batch.map_or(Slot::Gone, Slot::Sealed);
+    }
+
+    pub(crate) fn front(&mut self) -> Front {
+        while matches!(self.sealed.front(), Some(Slot::Gone)) {
+            self.sealed.pop_front();
+            self.taken += 1;
+        }
+        match self.sealed.front() {
+            Some(Slot::Sealed(_)) => Front::Sealed,
+            Some(_) => Front::Sealing,
+            None if self.open.is_some() => Front::Open,
+            None => Front::Empty,
+        }
+    }
+
+    /// The batch at the front, when it is sealed.
+    pub(crate) fn sealed_front(&self) -> Option<&SealedBatch> {
+        match self.sealed.front() {
+            Some(Slot::Sealed(batch)) => Some(batch),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pop_sealed(&mut self) -> Option<SealedBatch> {
+        if self.front() != Front::Sealed {
+            return None;
+        }
+        self.taken += 1;
+        match self.sealed.pop_front() {
+            Some(Slot::Sealed(batch)) => Some(batch),
+            other => unreachable!("the front was sealed, now it is {other:?}"),
+        }
+    }
+}

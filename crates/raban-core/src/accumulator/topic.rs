@@ -1,0 +1,192 @@
+//! A topic as the application's threads see it: its partitions, and the sticky choice among them.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use raban_protocol::error_code::ErrorCode;
+
+use super::partition::Partition;
+use super::waits::WaitId;
+use crate::error::{Cause, EnqueueError, ErrorKind};
+use crate::metadata::PartitionNews;
+use crate::partitioner::Sticky;
+use crate::time::Instant;
+
+/// Kafka's limit on a topic's name.
+const MAX_NAME_LEN: usize = 249;
+
+/// A topic's place in the producer. Holding it saves the lookup by name.
+#[derive(Debug)]
+pub struct Topic {
+    name: Arc<str>,
+    pub(crate) sticky: Sticky,
+    view: RwLock<Arc<TopicView>>,
+    waiting: Mutex<BTreeSet<WaitId>>,
+    trouble: Mutex<Option<Cause>>,
+    /// When a record last asked for it: an idle topic's metadata is dropped.
+    last_used: AtomicU64,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Default)]
+pub(crate) enum TopicView {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// The brokers refuse it for good; asked again when it is `stale`.
+    Refused { code: ErrorCode, until: Instant },
+    /// Its partitions, by index.
+    Known(Partitions),
+}
+
+#[derive(Debug)]
+pub(crate) struct Partitions {
+    /// Grows with each metadata response, so that a call can wait for a newer one.
+    pub(crate) version: u64,
+    pub(crate) all: Vec<Arc<Partition>>,
+    /// Indexes of those that have a leader.
+    pub(crate) available: Vec<i32>,
+    pub(crate) info: Vec<PartitionInfo>,
+}
+
+/// A partition as the cluster's metadata describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionInfo {
+    /// Its index in the topic.
+    pub partition: i32,
+    /// The leading broker's id, if it has a leader.
+    pub leader: Option<i32>,
+    /// The ids of all brokers that hold it.
+    pub replicas: Vec<i32>,
+    /// The ids of those that are in sync with the leader.
+    pub in_sync: Vec<i32>,
+}
+
+impl From<(i32, &PartitionNews)> for PartitionInfo {
+    fn from((partition, news): (i32, &PartitionNews)) -> Self {
+        Self {
+            partition,
+            leader: news.leader,
+            replicas: news.replicas.clone(),
+            in_sync: news.in_sync.clone(),
+        }
+    }
+}
+
+impl Topic {
+    pub(crate) fn new(name: &str, sticky: Sticky) -> Result<Self, EnqueueError> {
+        if let Some(reason) = illegal_name(name) {
+            return Err(ErrorKind::InvalidTopic {
+                topic: name.to_owned(),
+                reason,
+            }
+            .into());
+        }
+        Ok(Self {
+            name: Arc::from(name),
+            sticky,
+            view: RwLock::default(),
+            waiting: Mutex::default(),
+            trouble: Mutex::default(),
+            last_used: AtomicU64::new(0),
+        })
+    }
+
+    /// The topic's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many partitions it has, if that is known.
+    pub fn partition_count(&self) -> Option<i32> {
+        match &*self.view() {
+            TopicView::Known(partitions) => i32::try_from(partitions.all.len()).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn view(&self) -> Arc<TopicView> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Publishes what is known now, and returns the calls that waited for it.
+    pub(crate) fn publish(&self, view: TopicView) -> BTreeSet<WaitId> {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        std::mem::take(&mut *self.waiting())
+    }
+
+    pub(crate) fn wait(&self, call: WaitId) {
+        self.waiting().insert(call);
+    }
+
+    pub(crate) fn forget(&self, call: WaitId) {
+        self.waiting().remove(&call);
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting().is_empty()
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<WaitId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_trouble(&self, cause: Option<Cause>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = cause;
+    }
+
+    pub(crate) fn trouble(&self) -> Option<Cause> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn touch(&self, now: Instant) {
+        self.last_used.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn last_used(&self) -> Instant {
+        Instant::from_nanos(self.last_used.load(Ordering::Relaxed))
+    }
+}
+
+/// The rule that `name` breaks, as Kafka's `Topic.validate` says them.
+fn illegal_name(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name == "." || name == ".." {
+        Some("it can't be \".\" or \"..\"")
+    } else if name.len() > MAX_NAME_LEN {
+        Some("it is longer than 249 characters")
+    } else if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    {
+        Some("only ASCII letters, digits, '.', '_' and '-' are allowed")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_as_kafka_does() {
+        let longest = "a".repeat(249);
+        for legal in ["a", "a.b_c-D9", "...", &longest] {
+            assert_eq!(illegal_name(legal), None, "{legal}");
+        }
+        for illegal in ["", ".", "..", "a b", "ä", "a/b", &"a".repeat(250)] {
+            assert!(illegal_name(illegal).is_some(), "{illegal}");
+        }
+    }
+}

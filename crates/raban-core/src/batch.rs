@@ -1,0 +1,195 @@
+//! A batch's life, each step consuming the one before:
+//!
+//! ```text
+//! OpenBatch ── seal ──▶ SealedBatch ── settle ──▶ SpentBatch ── release
+//! takes records         is sent, again            every record has its outcome;
+//!                       and again                 its memory is held while a write may be under way
+//! ```
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use raban_protocol::compression::Codec;
+use raban_protocol::primitives::Records;
+use raban_protocol::record_batch::{HEADER_LEN, RecordRef, RecordsBuilder, SealedRecords};
+
+use crate::accumulator::generations::Generation;
+use crate::delivery::{BatchResult, Delivery, Settled};
+use crate::error::{ErrorKind, ProduceError};
+use crate::time::Instant;
+
+/// The batch of a partition that still takes records.
+#[derive(Debug)]
+pub(crate) struct OpenBatch {
+    records: RecordsBuilder,
+    result: Arc<BatchResult>,
+    pub(crate) opened: Instant,
+    pub(crate) generation: Generation,
+}
+
+impl OpenBatch {
+    pub(crate) fn new(
+        buffer: BytesMut,
+        result: Arc<BatchResult>,
+        opened: Instant,
+        generation: Generation,
+    ) -> Self {
+        Self {
+            records: RecordsBuilder::new(buffer),
+            result,
+            opened,
+            generation,
+        }
+    }
+
+    /// Bytes of the whole batch, header included.
+    pub(crate) fn len(&self) -> usize {
+        HEADER_LEN + self.records.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Bytes of the whole batch once the record was appended.
+    pub(crate) fn len_with(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+        self.len() + self.records.encoded_len(timestamp, record)
+    }
+
+    /// Bytes the buffer can hold: what the batch counts for in `buffer.memory`.
+    pub(crate) fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
+    pub(crate) fn grow_to(&mut self, capacity: usize) {
+        self.records.grow_to(capacity);
+    }
+
+    pub(crate) fn append(&mut self, timestamp: i64, record: &RecordRef<'_>) -> Delivery {
+        let index = self.records.append(timestamp, record);
+        Delivery::new(
+            Arc::clone(&self.result),
+            index,
+            timestamp,
+            record.key,
+            record.value,
+        )
+    }
+
+    /// Compresses and checksums the records. Where that fails, they have failed, and the batch comes
+    /// back settled.
+    pub(crate) fn seal(self, codec: &Codec) -> Result<Sealed, SpentBatch> {
+        let count = self.records.count();
+        let capacity = self.capacity();
+        let Self {
+            records,
+            result,
+            opened,
+            generation,
+        } = self;
+        match records.seal(codec, BytesMut::new()) {
+            Ok((records, unused)) => {
+                // Uncompressed, the buffer itself was frozen and holds what it held.
+                let held = match &unused {
+                    Some(_) => records.len().min(capacity),
+                    None => capacity,
+                };
+                Ok(Sealed {
+                    released: capacity - held,
+                    unused: unused.map(BytesMut::freeze),
+                    batch: SealedBatch {
+                        records,
+                        result,
+                        opened,
+                        generation,
+                        held,
+                    },
+                })
+            }
+            Err(error) => {
+                let error = ProduceError::new(
+                    ErrorKind::Compression(error.to_string()),
+                    (Arc::clone(&result.topic), result.partition),
+                    Vec::new(),
+                    false,
+                );
+                Err(SpentBatch {
+                    unobserved: result.settle(Settled::Failed(error)),
+                    body: Bytes::new(),
+                    count,
+                    generation,
+                    held: capacity,
+                })
+            }
+        }
+    }
+}
+
+/// What sealing gives: the batch, and the memory it no longer needs.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) batch: SealedBatch,
+    /// Bytes of `buffer.memory` to give back.
+    pub(crate) released: usize,
+    /// The uncompressed buffer, when compression wrote into another.
+    pub(crate) unused: Option<Bytes>,
+}
+
+/// A batch that takes no more records and is sent until it is settled.
+#[derive(Debug)]
+pub(crate) struct SealedBatch {
+    records: SealedRecords,
+    result: Arc<BatchResult>,
+    pub(crate) opened: Instant,
+    generation: Generation,
+    held: usize,
+}
+
+impl SealedBatch {
+    /// Bytes on the wire.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.records.count()
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<str> {
+        &self.result.topic
+    }
+
+    pub(crate) fn partition(&self) -> i32 {
+        self.result.partition
+    }
+
+    /// The bytes to send, under this identity; the records themselves aren't touched.
+    pub(crate) fn stamp(&self, producer_id: i64, epoch: i16, base_sequence: i32) -> Records {
+        self.records.stamp(producer_id, epoch, base_sequence)
+    }
+
+    /// Gives every record its one outcome.
+    pub(crate) fn settle(self, settled: Settled) -> SpentBatch {
+        let count = self.records.count();
+        let unobserved = self.result.settle(settled);
+        SpentBatch {
+            body: self.records.into_body(),
+            count,
+            generation: self.generation,
+            held: self.held,
+            unobserved,
+        }
+    }
+}
+
+/// A settled batch, whose bytes may still be on their way to a socket.
+#[derive(Debug)]
+pub(crate) struct SpentBatch {
+    pub(crate) body: Bytes,
+    pub(crate) count: u32,
+    pub(crate) generation: Generation,
+    /// What it counts for in `buffer.memory`.
+    pub(crate) held: usize,
+    /// Handles that nobody held when it was settled.
+    pub(crate) unobserved: u32,
+}

@@ -1,0 +1,258 @@
+//! One connection to a broker: its versions, and the requests that wait for an answer, in order.
+//!
+//! ```text
+//! Connecting ── connected ──▶ Negotiating ── ApiVersions ──▶ Ready
+//!      └──────────────┴─────────── failed, lost, late ────────┴──▶ gone
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use raban_protocol::api::{Request, VersionRange};
+use raban_protocol::frame::{Frame, encode_request};
+use raban_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+
+use crate::accumulator::partition::PartitionId;
+use crate::config::Address;
+use crate::error::{Cause, Speaks};
+use crate::time::Instant;
+
+/// Names a connection, or the attempt to make one. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(pub(crate) u64);
+
+/// Why no connection came about: the system's words for each address tried.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    /// The system's words.
+    pub message: String,
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The other side closed it.
+    Eof,
+    /// The system reported an error.
+    Io(String),
+    /// What came in is no Kafka frame.
+    NotKafka(Speaks),
+    /// A frame is announced as larger than any answer can be.
+    FrameTooLarge {
+        /// The announced size in bytes.
+        size: usize,
+    },
+}
+
+/// What a connection is for. Produce has connections of its own, since a broker serves one request
+/// per connection at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Metadata and producer ids.
+    Control,
+    /// Produce requests to this broker.
+    Leader(i32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Connecting,
+    Negotiating,
+    Ready,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) correlation_id: i32,
+    pub(crate) kind: RequestKind,
+    pub(crate) version: i16,
+    pub(crate) deadline: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) enum RequestKind {
+    ApiVersions,
+    Metadata,
+    InitProducerId,
+    /// The partitions whose batches it carries.
+    Produce(Vec<PartitionId>),
+}
+
+impl RequestKind {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ApiVersions => "ApiVersions",
+            Self::Metadata => "Metadata",
+            Self::InitProducerId => "InitProducerId",
+            Self::Produce(_) => "Produce",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) role: Role,
+    pub(crate) address: Address,
+    pub(crate) in_flight: VecDeque<InFlight>,
+    /// The broker asked for a pause (KIP-219).
+    pub(crate) muted_until: Instant,
+    pub(crate) last_used: Instant,
+    state: State,
+    versions: BTreeMap<i16, VersionRange>,
+    next_correlation_id: i32,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, role: Role, address: Address, now: Instant) -> Self {
+        Self {
+            id,
+            role,
+            address,
+            in_flight: VecDeque::new(),
+            muted_until: now,
+            last_used: now,
+            state: State::Connecting,
+            versions: BTreeMap::new(),
+            next_correlation_id: 0,
+        }
+    }
+
+    pub(crate) fn is_ready(&self, now: Instant) -> bool {
+        self.state == State::Ready && now >= self.muted_until
+    }
+
+    /// Whether the broker hasn't yet answered ApiVersions.
+    pub(crate) fn is_in_handshake(&self) -> bool {
+        self.state != State::Ready
+    }
+
+    /// The connection stands: the first request asks for the versions.
+    pub(crate) fn negotiate(&mut self, client_id: &str, deadline: Instant) -> Frame {
+        self.state = State::Negotiating;
+        let request = ApiVersionsRequest {
+            client_software_name: "raban".to_owned(),
+            client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..ApiVersionsRequest::default()
+        };
+        let version = NEWEST_COMMON_API_VERSIONS;
+        self.send(
+            RequestKind::ApiVersions,
+            version,
+            client_id,
+            &request,
+            deadline,
+        )
+    }
+
+    /// The broker doesn't know our version of ApiVersions: version 0 is known to all.
+    pub(crate) fn negotiate_again(&mut self, client_id: &str, deadline: Instant) -> Frame {
+        let request = ApiVersionsRequest::default();
+        self.send(RequestKind::ApiVersions, 0, client_id, &request, deadline)
+    }
+
+    pub(crate) fn negotiated(&mut self, response: &ApiVersionsResponse) {
+        self.versions = response
+            .api_keys
+            .iter()
+            .map(|api| {
+                let range = VersionRange {
+                    min: api.min_version,
+                    max: api.max_version,
+                };
+                (api.api_key, range)
+            })
+            .collect();
+        self.state = State::Ready;
+    }
+
+    /// The newest version of `R` that both sides speak, up to `newest`.
+    pub(crate) fn version<R: Request>(&self, newest: i16) -> Result<i16, Cause> {
+        let ours = VersionRange {
+            min: R::VERSIONS.min,
+            max: R::VERSIONS.max.min(newest),
+        };
+        self.versions
+            .get(&(R::KEY as i16))
+            .and_then(|theirs| theirs.intersect(ours))
+            .map(|common| common.max)
+            .ok_or_else(|| Cause::UnsupportedBroker {
+                address: self.address.to_string(),
+                api: R::KEY.name(),
+            })
+    }
+
+    /// Encodes a request and notes that its answer is awaited, unless none will come.
+    pub(crate) fn send<R: Request>(
+        &mut self,
+        kind: RequestKind,
+        version: i16,
+        client_id: &str,
+        request: &R,
+        deadline: Instant,
+    ) -> Frame {
+        let correlation_id = self.next_correlation_id;
+        self.next_correlation_id = correlation_id.wrapping_add(1) & i32::MAX;
+        self.in_flight.push_back(InFlight {
+            correlation_id,
+            kind,
+            version,
+            deadline,
+        });
+        encode_request(version, correlation_id, Some(client_id), request)
+            .expect("what raban asks for can be said in the version it chose")
+    }
+
+    /// How many Produce requests wait for an answer.
+    pub(crate) fn produce_in_flight(&self) -> usize {
+        self.in_flight
+            .iter()
+            .filter(|request| matches!(request.kind, RequestKind::Produce(_)))
+            .count()
+    }
+
+    /// The number that the next request will have.
+    pub(crate) fn next_correlation_id(&self) -> i32 {
+        self.next_correlation_id
+    }
+
+    pub(crate) fn last_correlation_id(&self) -> Option<i32> {
+        self.in_flight.back().map(|request| request.correlation_id)
+    }
+
+    /// When the connection wants to be looked at: a late answer, the end of a pause, idleness.
+    pub(crate) fn next_deadline(&self, max_idle: Option<Duration>) -> Instant {
+        let late = self.in_flight.iter().map(|request| request.deadline).min();
+        let unmuted = (self.muted_until > self.last_used).then_some(self.muted_until);
+        let idle = self.idle_at(max_idle);
+        late.into_iter().chain(unmuted).min().unwrap_or(idle)
+    }
+
+    /// When the connection has been idle for too long.
+    pub(crate) fn idle_at(&self, max_idle: Option<Duration>) -> Instant {
+        self.last_used + max_idle.unwrap_or(Duration::MAX)
+    }
+
+    /// What an ending says about the other side.
+    pub(crate) fn cause(&self, reason: &CloseReason) -> Cause {
+        let address = self.address.to_string();
+        let error = match reason {
+            CloseReason::NotKafka(speaks) => {
+                return Cause::NotKafka {
+                    address,
+                    speaks: *speaks,
+                };
+            }
+            _ if self.is_in_handshake() => return Cause::ClosedInHandshake { address },
+            CloseReason::Eof => "the broker closed it".to_owned(),
+            CloseReason::Io(error) => error.clone(),
+            CloseReason::FrameTooLarge { size } => format!("a frame of {size} bytes was announced"),
+        };
+        Cause::Disconnected { address, error }
+    }
+}
+
+/// Brokers since 2.4 know it; older ones answer error 35, and are asked again with version 0.
+const NEWEST_COMMON_API_VERSIONS: i16 = 3;

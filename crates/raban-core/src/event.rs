@@ -1,0 +1,90 @@
+//! What is worth a line in a log.
+
+use std::sync::Arc;
+
+use raban_protocol::error_code::ErrorCode;
+
+use crate::error::{AttemptOutcome, Cause, ProduceError};
+
+/// How much an [`Event`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Of use when looking for a cause.
+    Debug,
+    /// A change of state.
+    Info,
+    /// Something is wrong.
+    Warn,
+}
+
+/// Something the sender met with.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Event {
+    /// Records failed whose [`Delivery`](crate::Delivery) nobody holds.
+    #[error("{records} records failed whose outcome nobody awaits: {error}")]
+    UnobservedFailure {
+        /// How many.
+        records: u32,
+        /// Why.
+        error: ProduceError,
+    },
+    /// A connection came about and the broker's versions are known.
+    #[error("connected to {address}")]
+    Connected {
+        /// `host:port`.
+        address: String,
+    },
+    /// A connection failed or was lost.
+    #[error("{0}")]
+    ConnectionTrouble(Cause),
+    /// Metadata or a producer id couldn't be had.
+    #[error("{0}")]
+    ClusterTrouble(Cause),
+    /// A producer id was given.
+    #[error("got producer id {producer_id}, epoch {epoch}")]
+    ProducerId {
+        /// The id.
+        producer_id: i64,
+        /// Its epoch.
+        epoch: i16,
+    },
+    /// A batch will be sent again.
+    #[error("a batch of topic {topic}, partition {partition}, is sent again: the broker {outcome}")]
+    Retry {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// How the attempt ended.
+        outcome: AttemptOutcome,
+    },
+    /// The partition goes on under a new epoch, with sequences from 0.
+    #[error(
+        "topic {topic}, partition {partition}: goes on with producer epoch {epoch}{}",
+        .because.map(|code| format!(" because of {code}")).unwrap_or_default()
+    )]
+    EpochBumped {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// The new epoch.
+        epoch: i16,
+        /// The broker's answer that asked for it; none after a batch that failed for good.
+        because: Option<ErrorCode>,
+    },
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::UnobservedFailure { .. } | Self::EpochBumped { .. } => Level::Warn,
+            Self::ConnectionTrouble(_) | Self::ClusterTrouble(_) | Self::Retry { .. } => {
+                Level::Info
+            }
+            Self::Connected { .. } | Self::ProducerId { .. } => Level::Debug,
+        }
+    }
+}

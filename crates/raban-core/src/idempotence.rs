@@ -1,0 +1,159 @@
+//! Producer id, epoch and sequences (KIP-98, KIP-360).
+//!
+//! The broker drops what it has already: it knows a batch by producer id, epoch and its first and
+//! last sequence. Each partition counts its own sequences and bumps its own epoch: epoch + 1 with
+//! sequence 0 is accepted by the broker and fences the old epoch.
+
+use raban_protocol::error_code::ErrorCode;
+
+use crate::time::Instant;
+
+/// An identity that a broker gave, or that a partition bumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProducerIdentity {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+}
+
+impl ProducerIdentity {
+    /// What a batch carries when the producer isn't idempotent.
+    pub(crate) const NONE: Self = Self { id: -1, epoch: -1 };
+}
+
+/// The producer id of the whole producer.
+///
+/// ```text
+/// Wanted ── InitProducerId ──▶ Asked ── answer ──▶ Known ── epochs used up ──▶ Wanted
+///    ▲                          │
+///    └──── error, lost ─────────┘
+/// ```
+#[derive(Debug)]
+pub(crate) enum ProducerId {
+    /// The producer isn't idempotent.
+    Unused,
+    /// To be asked for, not before this time.
+    Wanted {
+        not_before: Instant,
+    },
+    Asked,
+    Known(ProducerIdentity),
+}
+
+impl ProducerId {
+    pub(crate) fn new(idempotent: bool) -> Self {
+        if idempotent {
+            Self::Wanted {
+                not_before: Instant::default(),
+            }
+        } else {
+            Self::Unused
+        }
+    }
+}
+
+/// The name under which the broker dedupes a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) identity: ProducerIdentity,
+    pub(crate) base_sequence: i32,
+}
+
+impl Stamp {
+    pub(crate) const NONE: Self = Self {
+        identity: ProducerIdentity::NONE,
+        base_sequence: -1,
+    };
+}
+
+/// A partition's own count.
+#[derive(Debug, Default)]
+pub(crate) struct Sequences {
+    identity: Option<ProducerIdentity>,
+    next: i32,
+    bump: Option<Option<ErrorCode>>,
+}
+
+impl Sequences {
+    /// The stamp for the next batch of `count` records. `producer` is what the producer holds now.
+    pub(crate) fn stamp(&mut self, producer: ProducerIdentity, count: u32) -> Stamp {
+        let identity = *self.identity.get_or_insert(producer);
+        let base_sequence = self.next;
+        self.next = wrapping_sequence(base_sequence, count);
+        Stamp {
+            identity,
+            base_sequence,
+        }
+    }
+
+    /// The sequence is broken: the next batch must begin a new epoch.
+    pub(crate) fn want_bump(&mut self, because: Option<ErrorCode>) {
+        if self.identity.is_some() && self.bump.is_none() {
+            self.bump = Some(because);
+        }
+    }
+
+    pub(crate) fn bump_wanted(&self) -> bool {
+        self.bump.is_some()
+    }
+
+    /// Begins the next epoch at sequence 0; `None` where the epochs of this id are used up, so that
+    /// the next stamp takes the producer's then newer id.
+    pub(crate) fn bump(&mut self) -> (Option<ProducerIdentity>, Option<ErrorCode>) {
+        let because = self.bump.take().flatten();
+        self.next = 0;
+        self.identity = self.identity.and_then(|held| {
+            // The broker keeps the last epoch for itself.
+            (held.epoch < i16::MAX - 1).then(|| ProducerIdentity {
+                epoch: held.epoch + 1,
+                ..held
+            })
+        });
+        (self.identity, because)
+    }
+}
+
+/// Sequences run from 0 to 2^31 - 1 and begin again at 0.
+fn wrapping_sequence(base: i32, count: u32) -> i32 {
+    ((i64::from(base) + i64::from(count)) & i64::from(i32::MAX)) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRODUCER: ProducerIdentity = ProducerIdentity { id: 7, epoch: 0 };
+
+    #[test]
+    fn sequences_are_contiguous_and_wrap_at_2_to_the_31() {
+        let mut sequences = Sequences::default();
+        assert_eq!(sequences.stamp(PRODUCER, 3).base_sequence, 0);
+        assert_eq!(sequences.stamp(PRODUCER, 1).base_sequence, 3);
+        sequences.next = i32::MAX - 1;
+        assert_eq!(sequences.stamp(PRODUCER, 4).base_sequence, i32::MAX - 1);
+        assert_eq!(sequences.stamp(PRODUCER, 1).base_sequence, 2);
+    }
+
+    #[test]
+    fn a_bump_begins_the_next_epoch_at_0_until_epochs_are_used_up() {
+        let mut sequences = Sequences::default();
+        sequences.stamp(PRODUCER, 3);
+        sequences.want_bump(Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        assert!(sequences.bump_wanted());
+        let (bumped, _) = sequences.bump();
+        assert_eq!(bumped, Some(ProducerIdentity { id: 7, epoch: 1 }));
+        assert_eq!(sequences.stamp(PRODUCER, 1).base_sequence, 0);
+        sequences.identity = Some(ProducerIdentity {
+            id: 7,
+            epoch: i16::MAX - 1,
+        });
+        sequences.want_bump(None);
+        assert_eq!(sequences.bump(), (None, None));
+    }
+
+    #[test]
+    fn a_partition_that_sent_nothing_needs_no_bump() {
+        let mut sequences = Sequences::default();
+        sequences.want_bump(None);
+        assert!(!sequences.bump_wanted());
+    }
+}

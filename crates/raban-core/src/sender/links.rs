@@ -1,0 +1,303 @@
+//! Brokers and the connections to them.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+use raban_protocol::api::Request;
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::frame::{Frame, decode_response};
+use raban_protocol::messages::{
+    ApiVersionsRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+};
+
+use super::timers::Timer;
+use super::{Action, Sender};
+use crate::accumulator::partition::PartitionId;
+use crate::backoff::backoff;
+use crate::config::Address;
+use crate::connection::{ConnectError, Connection, ConnectionId, InFlight, RequestKind, Role};
+use crate::error::Cause;
+use crate::event::Event;
+use crate::time::Instant;
+
+/// A broker that leads partitions.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub(super) connection: Option<ConnectionId>,
+    /// Partitions with something to send, in turn.
+    pub(super) ready: VecDeque<PartitionId>,
+    pub(super) failures: u32,
+    pub(super) not_before: Instant,
+}
+
+impl Sender {
+    pub(super) fn connect(&mut self, now: Instant, role: Role, address: Address) -> ConnectionId {
+        self.next_connection += 1;
+        let conn = ConnectionId(self.next_connection);
+        self.actions.push_back(Action::Connect {
+            conn,
+            address: address.clone(),
+            setup_timeout: self.config.connection_setup_timeout,
+        });
+        let connection = Connection::new(conn, role, address, now);
+        self.connections.insert(conn, connection);
+        conn
+    }
+
+    pub(super) fn connected(&mut self, now: Instant, conn: ConnectionId) {
+        let deadline = now + self.config.request_timeout;
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            let frame = connection.negotiate(&self.client_id, deadline);
+            self.write(now, conn, frame);
+            self.accumulator.counters.connection();
+        }
+    }
+
+    pub(super) fn connect_failed(&mut self, now: Instant, conn: ConnectionId, error: ConnectError) {
+        if let Some(connection) = self.connections.get(&conn) {
+            let cause = Cause::Connect {
+                address: connection.address.to_string(),
+                error: error.message,
+            };
+            self.disconnect(now, conn, cause);
+        }
+    }
+
+    /// Queues the frame of the connection's latest request.
+    pub(super) fn write(&mut self, now: Instant, conn: ConnectionId, frame: Frame) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.last_used = now;
+        let token = connection.last_correlation_id().unwrap_or_default();
+        self.timers.arm(
+            Timer::Connection(conn),
+            connection.next_deadline(self.config.connections_max_idle),
+        );
+        self.accumulator.counters.request();
+        self.actions.push_back(Action::Write {
+            conn,
+            token: token as u32,
+            frame,
+        });
+    }
+
+    /// Ends a connection of ours that is idle or no longer of use.
+    pub(super) fn close_idle(&mut self, conn: ConnectionId) {
+        if let Some(connection) = self.connections.remove(&conn) {
+            self.unlink(&connection);
+            self.actions.push_back(Action::Close { conn });
+        }
+    }
+
+    /// A connection failed, at either end: all that it carried is unanswered.
+    pub(super) fn disconnect(&mut self, now: Instant, conn: ConnectionId, cause: Cause) {
+        let Some(mut connection) = self.connections.remove(&conn) else {
+            return;
+        };
+        self.unlink(&connection);
+        self.actions.push_back(Action::Close { conn });
+        self.event(Event::ConnectionTrouble(cause.clone()));
+        self.accumulator.set_trouble(Some(cause.clone()));
+        self.metadata.want();
+        match connection.role {
+            Role::Control => self.control_failed(now),
+            Role::Leader(id) => {
+                let wait = self.next_reconnect(id);
+                let node = self.nodes.entry(id).or_default();
+                node.not_before = now + wait;
+                self.timers.arm(Timer::Node(id), node.not_before);
+                self.set_node_stalled(id, true);
+            }
+        }
+        for request in std::mem::take(&mut connection.in_flight) {
+            self.unanswered(now, conn, request, &cause);
+        }
+    }
+
+    fn next_reconnect(&mut self, id: i32) -> std::time::Duration {
+        let node = self.nodes.entry(id).or_default();
+        node.failures += 1;
+        backoff(
+            self.config.reconnect_backoff,
+            self.config.reconnect_backoff_max,
+            node.failures,
+            &mut self.random,
+        )
+    }
+
+    fn unlink(&mut self, connection: &Connection) {
+        self.timers.disarm(Timer::Connection(connection.id));
+        match connection.role {
+            Role::Control => self.control.connection = None,
+            Role::Leader(id) => {
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    node.connection = None;
+                }
+            }
+        }
+    }
+
+    fn unanswered(&mut self, now: Instant, conn: ConnectionId, request: InFlight, cause: &Cause) {
+        match request.kind {
+            RequestKind::ApiVersions => {}
+            RequestKind::Metadata => self.metadata.unanswered(),
+            RequestKind::InitProducerId => self.producer_id_unanswered(now),
+            RequestKind::Produce(partitions) => {
+                for id in partitions {
+                    self.batch_unanswered(now, id, conn, request.correlation_id, cause.clone());
+                }
+            }
+        }
+    }
+
+    /// Marks the partitions that this broker leads as cut off, or not.
+    pub(super) fn set_node_stalled(&mut self, node: i32, stalled: bool) {
+        for queue in self
+            .queues
+            .iter()
+            .filter(|queue| queue.leader == Some(node))
+        {
+            self.accumulator.set_stalled(&queue.partition, stalled);
+        }
+    }
+
+    pub(super) fn response(&mut self, now: Instant, conn: ConnectionId, content: Bytes) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let expected = connection.in_flight.front();
+        let correlation_id = content.get(..4).map(|mut bytes| bytes.get_i32());
+        let Some(request) =
+            expected.filter(|request| Some(request.correlation_id) == correlation_id)
+        else {
+            let api = expected.map_or("nothing", |request| request.kind.name());
+            let error = format!("it answers request {correlation_id:?}, which isn't the next");
+            self.wrong_answer(now, conn, api, error);
+            return;
+        };
+        let api = request.kind.name();
+        if let Err(error) = self.take_response(now, conn, content) {
+            self.wrong_answer(now, conn, api, error);
+        }
+    }
+
+    fn take_response(
+        &mut self,
+        now: Instant,
+        conn: ConnectionId,
+        content: Bytes,
+    ) -> Result<(), String> {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return Ok(());
+        };
+        let request = connection.in_flight.front().expect("checked by the caller");
+        let version = request.version;
+        match &request.kind {
+            RequestKind::ApiVersions => self.api_versions(now, conn, version, content)?,
+            RequestKind::Metadata => {
+                let response = decode::<MetadataRequest>(version, content)?;
+                self.answered(now, conn, response.throttle_time_ms);
+                self.metadata_response(now, conn, response);
+            }
+            RequestKind::InitProducerId => {
+                let response = decode::<InitProducerIdRequest>(version, content)?;
+                self.answered(now, conn, response.throttle_time_ms);
+                self.producer_id_response(now, conn, &response);
+            }
+            RequestKind::Produce(partitions) => {
+                let partitions = partitions.clone();
+                let response = decode::<ProduceRequest>(version, content)?;
+                let outcomes = self.match_outcomes(&partitions, &response)?;
+                if let Some(request) = self.answered(now, conn, response.throttle_time_ms) {
+                    for (id, outcome) in outcomes {
+                        self.batch_answered(now, id, conn, request.correlation_id, outcome);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn api_versions(
+        &mut self,
+        now: Instant,
+        conn: ConnectionId,
+        version: i16,
+        content: Bytes,
+    ) -> Result<(), String> {
+        // To a version it doesn't know, a broker answers in version 0.
+        let decoded = decode::<ApiVersionsRequest>(version, content.clone())
+            .ok()
+            .filter(|response| response.error_code != ErrorCode::UNSUPPORTED_VERSION);
+        let response = match decoded {
+            Some(response) => response,
+            None => decode::<ApiVersionsRequest>(0, content)?,
+        };
+        self.answered(now, conn, response.throttle_time_ms);
+        let deadline = now + self.config.request_timeout;
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return Ok(());
+        };
+        match response.error_code {
+            ErrorCode::NONE => {
+                connection.negotiated(&response);
+                let address = connection.address.to_string();
+                if let Role::Leader(id) = connection.role {
+                    let node = self.nodes.entry(id).or_default();
+                    node.failures = 0;
+                    self.set_node_stalled(id, false);
+                } else {
+                    self.control.failures = 0;
+                }
+                self.event(Event::Connected { address });
+                Ok(())
+            }
+            ErrorCode::UNSUPPORTED_VERSION if version > 0 => {
+                let frame = connection.negotiate_again(&self.client_id, deadline);
+                self.write(now, conn, frame);
+                Ok(())
+            }
+            code => Err(format!("it refuses ApiVersions: {code}")),
+        }
+    }
+
+    /// Takes the answered request off the connection, and honours the broker's wish for a pause.
+    fn answered(
+        &mut self,
+        now: Instant,
+        conn: ConnectionId,
+        throttle_time_ms: i32,
+    ) -> Option<InFlight> {
+        let connection = self.connections.get_mut(&conn)?;
+        let request = connection.in_flight.pop_front();
+        connection.last_used = now;
+        let pause = u64::try_from(throttle_time_ms).unwrap_or(0);
+        if pause > 0 {
+            connection.muted_until = now + std::time::Duration::from_millis(pause);
+        }
+        self.timers.arm(
+            Timer::Connection(conn),
+            connection.next_deadline(self.config.connections_max_idle),
+        );
+        request
+    }
+
+    fn wrong_answer(&mut self, now: Instant, conn: ConnectionId, api: &'static str, error: String) {
+        let Some(connection) = self.connections.get(&conn) else {
+            return;
+        };
+        let cause = Cause::WrongAnswer {
+            address: connection.address.to_string(),
+            api,
+            error,
+        };
+        self.disconnect(now, conn, cause);
+    }
+}
+
+fn decode<R: Request>(version: i16, content: Bytes) -> Result<R::Response, String> {
+    decode_response::<R>(version, content)
+        .map(|(_, response)| response)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,244 @@
+//! The sender: takes batches out of the accumulator and gives each record its outcome.
+//!
+//! Whatever comes in (`handle_*`) changes the state and ends in [`Sender::pump`], which asks for all
+//! that can be done now; `poll_*` hands it out.
+
+mod acknowledge;
+mod control;
+mod drain;
+mod links;
+mod partition_queue;
+mod timeouts;
+mod timers;
+mod topics;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use raban_protocol::frame::Frame;
+
+use self::control::Control;
+use self::links::Node;
+use self::partition_queue::PartitionQueue;
+use self::timers::{Timer, Timers};
+use crate::accumulator::partition::PartitionId;
+use crate::accumulator::{Accumulator, CloseReport};
+use crate::backoff::Random;
+use crate::config::{Address, Config};
+use crate::connection::{CloseReason, ConnectError, Connection, ConnectionId};
+use crate::event::Event;
+use crate::idempotence::ProducerId;
+use crate::metadata::Metadata;
+use crate::time::{Instant, Now};
+
+/// More events than this wait for no log: the oldest are forgotten.
+const MAX_EVENTS: usize = 256;
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Resolve the name and connect, trying all its addresses in turn.
+    Connect {
+        /// Names the connection from now on.
+        conn: ConnectionId,
+        /// Where to.
+        address: Address,
+        /// The longest time for each address.
+        setup_timeout: Duration,
+    },
+    /// Write the frame behind those before it.
+    Write {
+        /// The connection.
+        conn: ConnectionId,
+        /// Comes back with [`Sender::handle_written`].
+        token: u32,
+        /// The bytes.
+        frame: Frame,
+    },
+    /// End the connection, drop its frames and report nothing more of it.
+    Close {
+        /// The connection.
+        conn: ConnectionId,
+    },
+}
+
+/// The producer's back: owned by the driver.
+#[derive(Debug)]
+pub struct Sender {
+    config: Arc<Config>,
+    client_id: String,
+    accumulator: Arc<Accumulator>,
+    random: Random,
+    queues: Vec<PartitionQueue>,
+    metadata: Metadata,
+    producer_id: ProducerId,
+    nodes: BTreeMap<i32, Node>,
+    /// Brokers with partitions to drain.
+    busy_nodes: BTreeSet<i32>,
+    control: Control,
+    connections: BTreeMap<ConnectionId, Connection>,
+    next_connection: u64,
+    timers: Timers,
+    actions: VecDeque<Action>,
+    events: VecDeque<Event>,
+    /// Open batches leave without lingering: calls wait for memory, or the producer closes.
+    hurried: bool,
+    /// What `close` gave up.
+    left: CloseReport,
+    closed: bool,
+}
+
+impl Sender {
+    pub(crate) fn new(config: Arc<Config>, accumulator: Arc<Accumulator>, seed: u64) -> Self {
+        Self {
+            client_id: config
+                .client_id
+                .clone()
+                .unwrap_or_else(|| "raban".to_owned()),
+            random: Random::new(seed),
+            queues: Vec::new(),
+            metadata: Metadata::new(),
+            producer_id: ProducerId::new(config.enable_idempotence),
+            nodes: BTreeMap::new(),
+            busy_nodes: BTreeSet::new(),
+            control: Control::default(),
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            timers: Timers::default(),
+            actions: VecDeque::new(),
+            events: VecDeque::new(),
+            hurried: false,
+            left: CloseReport::default(),
+            closed: false,
+            accumulator,
+            config,
+        }
+    }
+
+    /// A connection stands.
+    pub fn handle_connected(&mut self, now: Now, conn: ConnectionId) {
+        self.connected(now.instant, conn);
+        self.pump(now.instant);
+    }
+
+    /// No connection came about.
+    pub fn handle_connect_failed(&mut self, now: Now, conn: ConnectionId, error: ConnectError) {
+        self.connect_failed(now.instant, conn, error);
+        self.pump(now.instant);
+    }
+
+    /// A whole response came in, its size stripped.
+    pub fn handle_frame(&mut self, now: Now, conn: ConnectionId, content: Bytes) {
+        self.response(now.instant, conn, content);
+        self.pump(now.instant);
+    }
+
+    /// The frame with this token was handed to the system whole.
+    pub fn handle_written(&mut self, now: Now, conn: ConnectionId, token: u32) {
+        if self.config.acks == crate::config::Acks::None {
+            self.written(now.instant, conn, token);
+            self.pump(now.instant);
+        }
+    }
+
+    /// A connection ended.
+    pub fn handle_closed(&mut self, now: Now, conn: ConnectionId, reason: CloseReason) {
+        if let Some(connection) = self.connections.get(&conn) {
+            let cause = connection.cause(&reason);
+            self.disconnect(now.instant, conn, cause);
+        }
+        self.pump(now.instant);
+    }
+
+    /// The accumulator woke the driver.
+    pub fn handle_wakeup(&mut self, now: Now) {
+        let news = self.accumulator.signal.take();
+        for topic in news.topics {
+            self.metadata.want_topic(&topic, now.instant);
+        }
+        for id in news.partitions {
+            self.queue(id).partition.lock().signalled = false;
+            self.evaluate(now.instant, id);
+        }
+        self.hurry(now.instant);
+        self.pump(now.instant);
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(timer) = self.timers.pop_due(now.instant) {
+            self.due(now.instant, timer);
+        }
+        self.accumulator.waits.expire(now.instant);
+        self.pump(now.instant);
+    }
+
+    /// What to do next; `None` when all is said.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let waits = self.accumulator.waits.next_deadline();
+        self.timers.next().into_iter().chain(waits).min()
+    }
+
+    /// The next event worth a line in a log.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether the producer has closed: nothing will be asked for any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Asks for all that can be done now.
+    fn pump(&mut self, now: Instant) {
+        if self.closed {
+            return;
+        }
+        self.pump_control(now);
+        self.pump_nodes(now);
+        if self.accumulator.generations.is_closing() {
+            self.pump_closing(now);
+        }
+    }
+
+    fn queue(&mut self, id: PartitionId) -> &mut PartitionQueue {
+        &mut self.queues[id.0 as usize]
+    }
+
+    fn event(&mut self, event: Event) {
+        if self.events.len() == MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    fn all_partitions(&self) -> impl Iterator<Item = PartitionId> + use<> {
+        (0..self.queues.len() as u32).map(PartitionId)
+    }
+
+    /// When calls wait for memory, a flush began or the producer closes, open batches leave at once:
+    /// their partitions are looked at once when that begins; later ones say so themselves.
+    fn hurry(&mut self, now: Instant) {
+        let closing = self.accumulator.generations.is_closing();
+        let hurried = closing || self.accumulator.memory.has_waiters();
+        let flushed = self.accumulator.generations.flushed_since_asked();
+        if flushed || (hurried && !self.hurried) {
+            self.hurried = hurried;
+            for id in self.all_partitions() {
+                self.evaluate(now, id);
+            }
+        }
+        self.hurried = hurried;
+        if let Some(deadline) = self.accumulator.closing.deadline() {
+            self.timers.arm(Timer::Close, deadline);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What time does: late answers, `delivery.timeout.ms`, idle connections, the end of `close`.
+
+use std::sync::Arc;
+
+use raban_protocol::error_code::ErrorCode;
+
+use super::Sender;
+use super::partition_queue::EntryBatch;
+use super::timers::Timer;
+use crate::accumulator::partition::{Front, PartitionId};
+use crate::connection::ConnectionId;
+use crate::error::{Cause, ErrorKind};
+use crate::time::Instant;
+
+impl Sender {
+    pub(super) fn due(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Partition(id) => {
+                self.expire(now, id);
+                self.evaluate(now, id);
+            }
+            Timer::Connection(conn) => self.connection_due(now, conn),
+            // What they stand for is looked at whenever anything happens.
+            Timer::Node(_) | Timer::Control | Timer::Close => {}
+        }
+    }
+
+    fn connection_due(&mut self, now: Instant, conn: ConnectionId) {
+        let Some(connection) = self.connections.get(&conn) else {
+            return;
+        };
+        let late = connection
+            .in_flight
+            .iter()
+            .find(|request| request.deadline <= now);
+        if let Some(request) = late {
+            let cause = Cause::RequestTimeout {
+                address: connection.address.to_string(),
+                api: request.kind.name(),
+                after: self.config.request_timeout,
+            };
+            self.disconnect(now, conn, cause);
+            return;
+        }
+        let idle_at = connection.idle_at(self.config.connections_max_idle);
+        if connection.in_flight.is_empty() && !connection.is_in_handshake() && now >= idle_at {
+            self.close_idle(conn);
+            return;
+        }
+        let next = connection.next_deadline(self.config.connections_max_idle);
+        if next > now {
+            self.timers.arm(Timer::Connection(conn), next);
+        }
+    }
+
+    /// When the partition's oldest batch without an outcome runs out of `delivery.timeout.ms`.
+    pub(super) fn next_timeout(&self, id: PartitionId) -> Option<Instant> {
+        let queue = &self.queues[id.0 as usize];
+        let oldest = queue.oldest().or_else(|| {
+            let mut state = queue.partition.lock();
+            match state.front() {
+                Front::Sealed => state.sealed_front().map(|batch| batch.opened),
+                Front::Open => state.open.as_ref().map(|open| open.opened),
+                // Its sealer will say when it is done.
+                Front::Sealing | Front::Empty => None,
+            }
+        })?;
+        Some(oldest + self.config.delivery_timeout)
+    }
+
+    /// Fails the partition's batches whose time is over.
+    fn expire(&mut self, now: Instant, id: PartitionId) {
+        while let Some((index, opened)) = self.first_expired(now, id) {
+            let kind = self.delivery_timed_out(id, now - opened);
+            self.give_up(id, index, kind);
+        }
+        loop {
+            let queue = &self.queues[id.0 as usize];
+            if queue.oldest().is_some() {
+                return;
+            }
+            let expired = self
+                .next_timeout(id)
+                .filter(|at| *at <= now)
+                .and_then(|_| self.pop_batch(now, id));
+            let Some(batch) = expired else {
+                return;
+            };
+            let kind = self.delivery_timed_out(id, now - batch.opened);
+            let spent = self.settle_failed(batch, kind, Vec::new(), false);
+            let partition = Arc::clone(&self.queue(id).partition);
+            self.accumulator.release(&partition, spent);
+        }
+    }
+
+    fn first_expired(&self, now: Instant, id: PartitionId) -> Option<(usize, Instant)> {
+        let mut entries = self.queues[id.0 as usize].entries.iter().enumerate();
+        entries.find_map(|(index, entry)| match &entry.batch {
+            EntryBatch::Live(batch) if batch.opened + self.config.delivery_timeout <= now => {
+                Some((index, batch.opened))
+            }
+            _ => None,
+        })
+    }
+
+    fn delivery_timed_out(&self, id: PartitionId, waited: std::time::Duration) -> ErrorKind {
+        let queue = &self.queues[id.0 as usize];
+        let topic = &queue.partition.topic;
+        let of_topic = self
+            .metadata
+            .topics
+            .get(topic)
+            .and_then(|entry| entry.topic.trouble());
+        let no_leader = queue.leader.is_none().then(|| Cause::NoLeader {
+            topic: Arc::clone(topic),
+            partition: queue.partition.index,
+        });
+        ErrorKind::DeliveryTimeout {
+            waited,
+            cause: of_topic
+                .or_else(|| self.accumulator.trouble())
+                .or(no_leader),
+        }
+    }
+
+    /// Fails a batch now. While a request carries it, its bytes and its place are kept.
+    fn give_up(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
+        let entry = &mut self.queue(id).entries[index];
+        if entry.sent.is_none() {
+            self.fail(id, index, kind);
+            return;
+        }
+        entry.in_doubt = true;
+        let trail = entry.trail.clone();
+        let mut entry = self
+            .queue(id)
+            .entries
+            .remove(index)
+            .expect("the index was found in this row");
+        entry.batch = match entry.batch {
+            EntryBatch::Live(batch) => {
+                EntryBatch::Spent(self.settle_failed(batch, kind, trail, true))
+            }
+            spent @ EntryBatch::Spent(_) => spent,
+        };
+        self.queue(id).entries.insert(index, entry);
+    }
+
+    /// The topic was made anew: its log knows none of our sequences. What may be in the old log
+    /// stays in doubt, the rest begins a new sequence.
+    pub(super) fn begin_anew(&mut self, _now: Instant, id: PartitionId) {
+        let code = ErrorCode::UNKNOWN_TOPIC_ID;
+        loop {
+            let doubtful = self.queue(id).entries.iter().position(|entry| {
+                entry.in_doubt && entry.sent.is_none() && matches!(entry.batch, EntryBatch::Live(_))
+            });
+            let Some(index) = doubtful else {
+                break;
+            };
+            let message = Some("the topic was deleted and made anew".to_owned());
+            self.fail(id, index, ErrorKind::Rejected { code, message });
+        }
+        let queue = self.queue(id);
+        queue.confirmed = false;
+        queue.sequences.want_bump(Some(code));
+    }
+
+    /// Fails all batches that no request carries.
+    pub(super) fn fail_all_queued(&mut self, now: Instant, code: ErrorCode) {
+        for id in self.all_partitions() {
+            self.give_up_partition(now, id, false, || ErrorKind::Rejected {
+                code,
+                message: None,
+            });
+            self.evaluate(now, id);
+        }
+    }
+
+    /// Fails the partition's batches; with `sent` those too that a request carries. Returns how many
+    /// records surely aren't in the log, and how many may be.
+    fn give_up_partition(
+        &mut self,
+        now: Instant,
+        id: PartitionId,
+        sent: bool,
+        kind: impl Fn() -> ErrorKind,
+    ) -> (u64, u64) {
+        let (mut unsent, mut in_doubt) = (0, 0);
+        let candidates = self.queue(id).entries.len();
+        // From the back, so that indexes stay true as batches leave the row.
+        for index in (0..candidates).rev() {
+            let entry = &self.queue(id).entries[index];
+            let EntryBatch::Live(batch) = &entry.batch else {
+                continue;
+            };
+            if entry.sent.is_some() && !sent {
+                continue;
+            }
+            let count = u64::from(batch.count());
+            if entry.in_doubt || entry.sent.is_some() {
+                in_doubt += count;
+            } else {
+                unsent += count;
+            }
+            self.give_up(id, index, kind());
+        }
+        while let Some(batch) = self.pop_batch(now, id) {
+            unsent += u64::from(batch.count());
+            let spent = self.settle_failed(batch, kind(), Vec::new(), false);
+            let partition = Arc::clone(&self.queue(id).partition);
+            self.accumulator.release(&partition, spent);
+        }
+        (unsent, in_doubt)
+    }
+
+    /// Ends when all is settled, or when `close`'s time is over.
+    pub(super) fn pump_closing(&mut self, now: Instant) {
+        let deadline = self.accumulator.closing.deadline();
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            for id in self.all_partitions() {
+                let (unsent, in_doubt) =
+                    self.give_up_partition(now, id, true, || ErrorKind::Aborted);
+                self.left.unsent += unsent;
+                self.left.in_doubt += in_doubt;
+            }
+        }
+        if !self.accumulator.generations.all_settled() {
+            return;
+        }
+        let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for conn in connections {
+            self.close_idle(conn);
+        }
+        self.closed = true;
+        self.accumulator.closing.finish(self.left);
+    }
+}

@@ -1,0 +1,179 @@
+//! What a metadata response changes: topics' partitions and their leaders.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::primitives::Uuid;
+
+use super::Sender;
+use super::partition_queue::PartitionQueue;
+use crate::accumulator::partition::{Partition, PartitionId};
+use crate::accumulator::topic::{PartitionInfo, Partitions, TopicView};
+use crate::connection::ConnectionId;
+use crate::error::Cause;
+use crate::metadata::{PartitionNews, TopicNews};
+use crate::time::Instant;
+
+impl Sender {
+    /// Takes in what is said of each topic. Returns whether nothing is left to be asked again.
+    pub(super) fn take_topic_news(
+        &mut self,
+        now: Instant,
+        conn: ConnectionId,
+        news: Vec<(Arc<str>, TopicNews)>,
+    ) -> bool {
+        let address = self.connections[&conn].address.to_string();
+        let mut settled = true;
+        for (name, news) in news {
+            let topic = Arc::clone(&self.metadata.topics[&name].topic);
+            let trouble = |code| {
+                Some(Cause::Broker {
+                    address: address.clone(),
+                    api: "Metadata",
+                    code,
+                })
+            };
+            match news {
+                TopicNews::Known { id, partitions } => {
+                    topic.set_trouble(None);
+                    settled &= self.take_partitions(now, &name, id, &partitions);
+                }
+                TopicNews::NotYet(code) => {
+                    topic.set_trouble(trouble(code));
+                    settled &= !topic.has_waiting() && !self.has_batches(&name);
+                }
+                TopicNews::Refused(code) => {
+                    topic.set_trouble(trouble(code));
+                    self.refuse_topic(now, &name, code);
+                }
+            }
+        }
+        settled
+    }
+
+    fn refuse_topic(&mut self, now: Instant, name: &Arc<str>, code: ErrorCode) {
+        let entry = self
+            .metadata
+            .topics
+            .get_mut(name)
+            .expect("it was asked for");
+        entry.in_use = false;
+        let until = now + self.config.retry_backoff_max;
+        let waiting = entry.topic.publish(TopicView::Refused { code, until });
+        self.accumulator.waits.wake(waiting);
+    }
+
+    fn has_batches(&self, name: &Arc<str>) -> bool {
+        let queues = &self.metadata.topics[name].queues;
+        queues.iter().any(|id| {
+            let queue = &self.queues[id.0 as usize];
+            !queue.entries.is_empty() || queue.partition.lock().held > 0
+        })
+    }
+
+    /// Makes the partitions known to the application's threads, and moves them to their leaders.
+    fn take_partitions(
+        &mut self,
+        now: Instant,
+        name: &Arc<str>,
+        id: Uuid,
+        news: &[PartitionNews],
+    ) -> bool {
+        let recreated = {
+            let entry = self
+                .metadata
+                .topics
+                .get_mut(name)
+                .expect("it was asked for");
+            let before = std::mem::replace(&mut entry.id, id);
+            !before.is_zero() && before != id
+        };
+        while self.metadata.topics[name].queues.len() < news.len() {
+            self.add_partition(name);
+        }
+        let queues = self.metadata.topics[name].queues.clone();
+        let mut settled = true;
+        for (index, id) in queues.iter().enumerate() {
+            if recreated {
+                self.begin_anew(now, *id);
+            }
+            // A partition that is gone has no leader any more.
+            let (leader, epoch) = news
+                .get(index)
+                .map_or((None, i32::MAX), |said| (said.leader, said.leader_epoch));
+            self.move_to_leader(now, *id, leader, epoch, recreated);
+            let queue = &self.queues[id.0 as usize];
+            settled &= queue.leader.is_some() || index >= news.len() || !self.has_batches(name);
+        }
+        self.publish(name, &queues[..news.len()], news);
+        for id in queues {
+            self.evaluate(now, id);
+        }
+        settled
+    }
+
+    fn add_partition(&mut self, name: &Arc<str>) {
+        let id = PartitionId(u32::try_from(self.queues.len()).expect("fewer than 2^32 partitions"));
+        let entry = self
+            .metadata
+            .topics
+            .get_mut(name)
+            .expect("it was asked for");
+        let index = i32::try_from(entry.queues.len()).expect("fewer than 2^31 partitions");
+        entry.queues.push(id);
+        let partition = Partition::new(id, Arc::clone(name), index);
+        self.queues.push(PartitionQueue::new(partition));
+    }
+
+    fn publish(&mut self, name: &Arc<str>, queues: &[PartitionId], news: &[PartitionNews]) {
+        let queues = queues.iter().map(|id| &self.queues[id.0 as usize]);
+        let partitions = Partitions {
+            version: self.metadata.version,
+            all: queues
+                .clone()
+                .map(|queue| Arc::clone(&queue.partition))
+                .collect(),
+            available: queues
+                .filter(|queue| queue.leader.is_some())
+                .map(|queue| queue.partition.index)
+                .collect(),
+            info: (0..).zip(news).map(PartitionInfo::from).collect(),
+        };
+        let entry = &self.metadata.topics[name];
+        let waiting: BTreeSet<_> = entry.topic.publish(TopicView::Known(partitions));
+        self.accumulator.waits.wake(waiting);
+    }
+
+    /// Follows the leader, unless the news is older than what is known (KIP-320).
+    fn move_to_leader(
+        &mut self,
+        now: Instant,
+        id: PartitionId,
+        leader: Option<i32>,
+        epoch: i32,
+        force: bool,
+    ) {
+        let queue = &mut self.queues[id.0 as usize];
+        let stale = epoch >= 0 && epoch < queue.leader_epoch;
+        if stale && !force {
+            return;
+        }
+        queue.leader_epoch = epoch;
+        let leader = leader.filter(|node| self.metadata.brokers.contains_key(node));
+        if queue.leader != leader {
+            queue.confirmed = false;
+            queue.listed = false;
+            if let Some(node) = queue.leader.and_then(|old| self.nodes.get_mut(&old)) {
+                node.ready.retain(|listed| *listed != id);
+            }
+            queue.leader = leader;
+        }
+        let reachable = leader.is_some_and(|node| {
+            let node = self.nodes.entry(node).or_default();
+            node.failures == 0 || node.not_before <= now
+        });
+        let partition = Arc::clone(&self.queues[id.0 as usize].partition);
+        self.accumulator.set_stalled(&partition, !reachable);
+    }
+}

@@ -1,0 +1,63 @@
+//! `close` sends what was accepted, within its time, and leaves nothing without an outcome.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use raban_core::{EnqueueWait, ErrorKind, NewRecord};
+use raban_protocol::error_code::ErrorCode;
+
+use crate::harness::{Harness, poll};
+
+#[test]
+fn close_delivers_first() {
+    let mut harness = Harness::new(&[("linger.ms", "1000")]);
+    let delivery = harness.send("v");
+    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(5));
+    harness.run();
+    assert!(poll(&mut close).is_pending());
+    harness.answer_next(ErrorCode::NONE);
+    let Poll::Ready(report) = poll(&mut close) else {
+        panic!("all is delivered");
+    };
+    assert_eq!((report.unsent, report.in_doubt), (0, 0));
+    assert!(delivery.try_outcome().unwrap().is_ok());
+    assert!(harness.sender.is_closed());
+    assert!(harness.connections.is_empty());
+}
+
+#[test]
+fn what_isn_t_done_in_time_fails_and_says_whether_it_may_be_written() {
+    let mut harness = Harness::new(&[]);
+    let sent = harness.send("sent");
+    harness.run();
+    let waiting = harness.send("waiting");
+    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(1));
+    harness.advance(Duration::from_secs(1));
+    let Poll::Ready(report) = poll(&mut close) else {
+        panic!("its time is over");
+    };
+    assert_eq!((report.unsent, report.in_doubt), (1, 1));
+    let error = sent.try_outcome().unwrap().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Aborted) && error.may_have_been_written());
+    let error = waiting.try_outcome().unwrap().unwrap_err();
+    assert!(!error.may_have_been_written());
+}
+
+#[test]
+fn calls_that_wait_fail_at_once() {
+    let mut harness = Harness::new(&[]);
+    harness.reachable = false;
+    let record = NewRecord {
+        value: Some(b"v"),
+        ..NewRecord::default()
+    };
+    let mut wait = EnqueueWait::default();
+    assert!(harness.poll_enqueue(&record, &mut wait).is_pending());
+    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(60));
+    let Poll::Ready(Err(error)) = harness.poll_enqueue(&record, &mut wait) else {
+        panic!("the producer closes");
+    };
+    assert!(matches!(error.kind(), ErrorKind::Closed));
+    harness.run();
+    assert!(poll(&mut close).is_ready());
+}

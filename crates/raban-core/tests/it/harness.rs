@@ -1,0 +1,400 @@
+//! A producer, a broker that answers when the test says so, and a clock that the test turns.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use raban_core::config::Settings;
+use raban_core::{
+    Accumulator, Action, CloseReason, Config, ConnectError, ConnectionId, Delivery, EnqueueError,
+    EnqueueWait, Instant, NewRecord, Now, Sender, Topic,
+};
+use raban_protocol::api::{ApiKey, Message, Request};
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::frame::{decode_request_header, encode_response};
+use raban_protocol::messages::api_versions::*;
+use raban_protocol::messages::init_producer_id::*;
+use raban_protocol::messages::metadata::*;
+use raban_protocol::messages::produce::*;
+use raban_protocol::primitives::{Reader, Uuid};
+use raban_protocol::record_batch::RecordBatch;
+
+pub(crate) const TOPIC_ID: Uuid = Uuid([7; 16]);
+
+/// A Produce request that waits for the test's answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Produced {
+    pub(crate) conn: ConnectionId,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) request: ProduceRequest,
+}
+
+impl Produced {
+    /// Partition and decoded batch of each.
+    pub(crate) fn batches(&self) -> Vec<(i32, RecordBatch)> {
+        self.request
+            .topic_data
+            .iter()
+            .flat_map(|topic| &topic.partition_data)
+            .map(|data| {
+                let bytes = data.records.clone().unwrap().into_bytes();
+                (data.index, RecordBatch::decode(bytes, 1 << 24).unwrap())
+            })
+            .collect()
+    }
+
+    /// The only batch.
+    pub(crate) fn batch(&self) -> RecordBatch {
+        let mut batches = self.batches();
+        assert_eq!(batches.len(), 1);
+        batches.remove(0).1
+    }
+
+    pub(crate) fn values(&self) -> Vec<String> {
+        self.batches()
+            .iter()
+            .flat_map(|(_, batch)| &batch.records)
+            .map(|record| String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap())
+            .collect()
+    }
+}
+
+pub(crate) struct Harness {
+    pub(crate) accumulator: Arc<Accumulator>,
+    pub(crate) sender: Sender,
+    pub(crate) now: Now,
+    /// Produce requests in the order they came.
+    pub(crate) produced: VecDeque<Produced>,
+    pub(crate) partitions: i32,
+    /// Leader by partition; broker 0 where nothing is said.
+    pub(crate) leaders: BTreeMap<i32, i32>,
+    pub(crate) leader_epoch: i32,
+    /// What Metadata says of the topic.
+    pub(crate) topic_error: ErrorCode,
+    pub(crate) topic_id: Uuid,
+    pub(crate) producer_id_errors: VecDeque<ErrorCode>,
+    pub(crate) newest_produce: i16,
+    pub(crate) reachable: bool,
+    pub(crate) connections: Vec<ConnectionId>,
+    pub(crate) metadata_requests: usize,
+    next_producer_id: i64,
+    offsets: BTreeMap<i32, i64>,
+    waker: Arc<CountingWaker>,
+}
+
+#[derive(Default)]
+pub(crate) struct CountingWaker(AtomicUsize);
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Harness {
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        let defaults = [("bootstrap.servers", "broker:9092"), ("linger.ms", "0")];
+        let mut all = Settings::default();
+        for (key, value) in defaults.iter().chain(settings) {
+            all.set(*key, *value);
+        }
+        let (accumulator, sender) = raban_core::new(Config::from_settings(&all).unwrap(), 42);
+        let waker = Arc::new(CountingWaker::default());
+        accumulator.set_driver_waker(Waker::from(Arc::clone(&waker)));
+        Self {
+            accumulator,
+            sender,
+            now: Now {
+                instant: Instant::from_nanos(1_000_000_000),
+                wall_ms: 1_700_000_000_000,
+            },
+            produced: VecDeque::new(),
+            partitions: 1,
+            leaders: BTreeMap::new(),
+            leader_epoch: 0,
+            topic_error: ErrorCode::NONE,
+            topic_id: TOPIC_ID,
+            producer_id_errors: VecDeque::new(),
+            newest_produce: 13,
+            reachable: true,
+            connections: Vec::new(),
+            metadata_requests: 0,
+            next_producer_id: 1000,
+            offsets: BTreeMap::new(),
+            waker,
+        }
+    }
+
+    pub(crate) fn topic(&self) -> Arc<Topic> {
+        self.accumulator.topic("t").unwrap()
+    }
+
+    /// Polls an enqueue until it is ready or time would have to pass.
+    pub(crate) fn enqueue(&mut self, record: &NewRecord<'_>) -> Result<Delivery, EnqueueError> {
+        let mut wait = EnqueueWait::default();
+        for _ in 0..1000 {
+            match self.poll_enqueue(record, &mut wait) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => self.run(),
+            }
+        }
+        panic!("the record is still waiting");
+    }
+
+    pub(crate) fn poll_enqueue(
+        &mut self,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let topic = self.topic();
+        let mut cx = Context::from_waker(Waker::noop());
+        self.accumulator
+            .poll_enqueue(&mut cx, self.now, &topic, record, wait)
+    }
+
+    pub(crate) fn send(&mut self, value: &str) -> Delivery {
+        let record = NewRecord {
+            partition: Some(0),
+            value: Some(value.as_bytes()),
+            ..NewRecord::default()
+        };
+        self.enqueue(&record).unwrap()
+    }
+
+    /// Sends a record, lets it go out, and answers it well, so that several may be in flight.
+    pub(crate) fn confirm(&mut self) {
+        let first = self.send("first");
+        self.run();
+        self.answer_next(ErrorCode::NONE);
+        assert!(first.try_outcome().unwrap().is_ok());
+    }
+
+    /// Does what the sender asks for until it asks for nothing more.
+    pub(crate) fn run(&mut self) {
+        self.sender.handle_wakeup(self.now);
+        while let Some(action) = self.sender.poll_action() {
+            match action {
+                Action::Connect { conn, .. } if self.reachable => {
+                    self.connections.push(conn);
+                    self.sender.handle_connected(self.now, conn);
+                }
+                Action::Connect { conn, .. } => {
+                    let error = ConnectError {
+                        message: "connection refused".to_owned(),
+                    };
+                    self.sender.handle_connect_failed(self.now, conn, error);
+                }
+                Action::Write { conn, token, frame } => {
+                    let content = frame.to_bytes().slice(4..);
+                    self.sender.handle_written(self.now, conn, token);
+                    self.serve(conn, content);
+                }
+                Action::Close { conn } => self.connections.retain(|open| *open != conn),
+            }
+        }
+        while self.sender.poll_event().is_some() {}
+    }
+
+    /// Turns the clock, stopping at each timeout on the way.
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        let end = self.now.instant + duration;
+        self.run();
+        while let Some(at) = self.sender.poll_timeout().filter(|at| *at <= end) {
+            self.turn_to(at.max(self.now.instant));
+            self.sender.handle_timeout(self.now);
+            self.run();
+        }
+        self.turn_to(end);
+        self.sender.handle_timeout(self.now);
+        self.run();
+    }
+
+    fn turn_to(&mut self, at: Instant) {
+        self.now.wall_ms += (at - self.now.instant).as_millis() as i64;
+        self.now.instant = at;
+    }
+
+    fn serve(&mut self, conn: ConnectionId, content: Bytes) {
+        let mut reader = Reader::new(content);
+        let header = decode_request_header(&mut reader).unwrap();
+        let version = header.api_version;
+        let id = header.correlation_id;
+        match ApiKey::try_from(header.api_key).unwrap() {
+            ApiKey::ApiVersions => {
+                let response = self.api_versions();
+                self.reply::<ApiVersionsRequest>(conn, version, id, &response);
+            }
+            ApiKey::Metadata => {
+                self.metadata_requests += 1;
+                let request = MetadataRequest::decode(version, &mut reader).unwrap();
+                let response = self.metadata(&request);
+                self.reply::<MetadataRequest>(conn, version, id, &response);
+            }
+            ApiKey::InitProducerId => {
+                let error = self.producer_id_errors.pop_front().unwrap_or(ErrorCode::NONE);
+                self.next_producer_id += 1;
+                let response = InitProducerIdResponse {
+                    error_code: error,
+                    producer_id: self.next_producer_id,
+                    producer_epoch: 0,
+                    ..InitProducerIdResponse::default()
+                };
+                self.reply::<InitProducerIdRequest>(conn, version, id, &response);
+            }
+            ApiKey::Produce => self.produced.push_back(Produced {
+                conn,
+                version,
+                correlation_id: id,
+                request: ProduceRequest::decode(version, &mut reader).unwrap(),
+            }),
+            other => panic!("nobody should ask for {other}"),
+        }
+    }
+
+    fn api_versions(&self) -> ApiVersionsResponse {
+        let range = |key: ApiKey, max| ApiVersion {
+            api_key: key as i16,
+            min_version: 0,
+            max_version: max,
+            ..ApiVersion::default()
+        };
+        ApiVersionsResponse {
+            api_keys: vec![
+                range(ApiKey::Produce, self.newest_produce),
+                range(ApiKey::Metadata, 13),
+                range(ApiKey::ApiVersions, 4),
+                range(ApiKey::InitProducerId, 5),
+            ],
+            ..ApiVersionsResponse::default()
+        }
+    }
+
+    fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
+        let brokers = [0, 1]
+            .map(|node_id| MetadataResponseBroker {
+                node_id,
+                host: format!("broker{node_id}"),
+                port: 9092,
+                ..MetadataResponseBroker::default()
+            })
+            .to_vec();
+        let partitions = (0..self.partitions)
+            .map(|index| MetadataResponsePartition {
+                partition_index: index,
+                leader_id: self.leaders.get(&index).copied().unwrap_or(0),
+                leader_epoch: self.leader_epoch,
+                ..MetadataResponsePartition::default()
+            })
+            .collect::<Vec<_>>();
+        let topics = request
+            .topics
+            .iter()
+            .flatten()
+            .map(|topic| MetadataResponseTopic {
+                error_code: self.topic_error,
+                name: topic.name.clone(),
+                topic_id: self.topic_id,
+                partitions: if self.topic_error.is_none() {
+                    partitions.clone()
+                } else {
+                    Vec::new()
+                },
+                ..MetadataResponseTopic::default()
+            })
+            .collect();
+        MetadataResponse {
+            brokers,
+            topics,
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn reply<R: Request>(&mut self, conn: ConnectionId, version: i16, id: i32, response: &R::Response) {
+        let frame = encode_response::<R>(version, id, response).unwrap();
+        let content = frame.to_bytes().slice(4..);
+        self.sender.handle_frame(self.now, conn, content);
+    }
+
+    /// Answers the oldest Produce request with this code for all its partitions.
+    pub(crate) fn answer_next(&mut self, code: ErrorCode) {
+        let produced = self.produced.pop_front().expect("a request waits for an answer");
+        self.answer(&produced, code);
+    }
+
+    pub(crate) fn answer(&mut self, produced: &Produced, code: ErrorCode) {
+        let counts: BTreeMap<i32, i64> = produced
+            .batches()
+            .iter()
+            .map(|(index, batch)| (*index, batch.records.len() as i64))
+            .collect();
+        let responses = produced
+            .request
+            .topic_data
+            .iter()
+            .map(|topic| TopicProduceResponse {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                partition_responses: topic
+                    .partition_data
+                    .iter()
+                    .map(|data| {
+                        let next = self.offsets.entry(data.index).or_default();
+                        let base_offset = if code.is_none() { *next } else { -1 };
+                        if code.is_none() {
+                            *next += counts[&data.index];
+                        }
+                        PartitionProduceResponse {
+                            index: data.index,
+                            error_code: code,
+                            base_offset,
+                            log_append_time_ms: -1,
+                            ..PartitionProduceResponse::default()
+                        }
+                    })
+                    .collect(),
+                ..TopicProduceResponse::default()
+            })
+            .collect();
+        let response = ProduceResponse {
+            responses,
+            ..ProduceResponse::default()
+        };
+        self.reply::<ProduceRequest>(
+            produced.conn,
+            produced.version,
+            produced.correlation_id,
+            &response,
+        );
+        self.run();
+    }
+
+    /// Answers all Produce requests well until none comes any more.
+    pub(crate) fn answer_all(&mut self) {
+        self.run();
+        while !self.produced.is_empty() {
+            self.answer_next(ErrorCode::NONE);
+        }
+    }
+
+    /// Loses the connection and all that wait for an answer on it.
+    pub(crate) fn cut(&mut self, conn: ConnectionId) {
+        self.produced.retain(|produced| produced.conn != conn);
+        self.sender.handle_closed(self.now, conn, CloseReason::Eof);
+        self.run();
+    }
+
+    pub(crate) fn driver_wakes(&self) -> usize {
+        self.waker.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Polls a future once.
+pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    let mut cx = Context::from_waker(Waker::noop());
+    pin!(future).as_mut().poll(&mut cx)
+}

@@ -1,0 +1,13 @@
+//! The producer's two halves against a scripted broker, under virtual time.
+
+mod harness;
+
+mod close;
+mod config;
+mod flush;
+mod idempotence;
+mod memory;
+mod metadata;
+mod order;
+mod retries;
+mod timeouts;

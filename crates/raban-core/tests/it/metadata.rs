@@ -1,0 +1,136 @@
+//! Topics: waited for, refused, grown, made anew.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use raban_core::{Cause, EnqueueWait, ErrorKind, NewRecord};
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::primitives::Uuid;
+
+use crate::harness::Harness;
+
+fn to_partition(partition: i32) -> NewRecord<'static> {
+    NewRecord {
+        partition: Some(partition),
+        value: Some(b"v"),
+        ..NewRecord::default()
+    }
+}
+
+fn after_max_block(harness: &mut Harness) -> ErrorKind {
+    let record = to_partition(0);
+    let mut wait = EnqueueWait::default();
+    assert!(harness.poll_enqueue(&record, &mut wait).is_pending());
+    harness.advance(Duration::from_secs(60));
+    match harness.poll_enqueue(&record, &mut wait) {
+        Poll::Ready(Err(error)) => error.kind().clone(),
+        other => panic!("time is over: {other:?}"),
+    }
+}
+
+#[test]
+fn nobody_there_is_said_with_the_address_and_the_systems_words() {
+    let mut harness = Harness::new(&[]);
+    harness.reachable = false;
+    let ErrorKind::MetadataTimeout { cause, .. } = after_max_block(&mut harness) else {
+        panic!("no metadata");
+    };
+    let Some(Cause::Connect { address, error }) = cause else {
+        panic!("{cause:?}");
+    };
+    assert_eq!((&*address, &*error), ("broker:9092", "connection refused"));
+}
+
+#[test]
+fn a_missing_topic_is_waited_for_and_then_named() {
+    let mut harness = Harness::new(&[]);
+    harness.topic_error = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let ErrorKind::MetadataTimeout { cause, .. } = after_max_block(&mut harness) else {
+        panic!("no metadata");
+    };
+    assert!(matches!(cause, Some(Cause::Broker { code, .. })
+        if code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    assert!(harness.metadata_requests < 100, "with backoff: {}", harness.metadata_requests);
+}
+
+#[test]
+fn a_topic_that_comes_late_is_used() {
+    let mut harness = Harness::new(&[]);
+    harness.topic_error = ErrorCode::LEADER_NOT_AVAILABLE;
+    let record = to_partition(0);
+    let mut wait = EnqueueWait::default();
+    assert!(harness.poll_enqueue(&record, &mut wait).is_pending());
+    harness.advance(Duration::from_millis(50));
+    harness.topic_error = ErrorCode::NONE;
+    harness.advance(Duration::from_secs(1));
+    assert!(harness.poll_enqueue(&record, &mut wait).is_ready());
+}
+
+#[test]
+fn a_topic_one_may_not_write_is_refused_at_once() {
+    let mut harness = Harness::new(&[]);
+    harness.topic_error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let error = harness.enqueue(&to_partition(0)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TopicRefused { code, .. }
+        if *code == ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    harness.topic_error = ErrorCode::NONE;
+    harness.advance(Duration::from_secs(2));
+    harness.enqueue(&to_partition(0)).unwrap().detach();
+}
+
+#[test]
+fn a_partition_beyond_the_topic_is_refused_after_one_look_and_found_after_growth() {
+    let mut harness = Harness::new(&[]);
+    harness.enqueue(&to_partition(0)).unwrap().detach();
+    let mut wait = EnqueueWait::default();
+    assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_pending());
+    harness.advance(Duration::from_secs(1));
+    let Poll::Ready(Err(error)) = harness.poll_enqueue(&to_partition(3), &mut wait) else {
+        panic!("there is one partition");
+    };
+    assert!(matches!(error.kind(), ErrorKind::InvalidPartition { count: 1, .. }));
+    harness.partitions = 4;
+    let mut wait = EnqueueWait::default();
+    assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_pending());
+    harness.advance(Duration::from_secs(1));
+    assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_ready());
+}
+
+#[test]
+fn an_older_leader_epoch_doesn_t_move_a_partition_back() {
+    let mut harness = Harness::new(&[]);
+    harness.leader_epoch = 5;
+    harness.leaders.insert(0, 1);
+    harness.confirm();
+    harness.leader_epoch = 4;
+    harness.leaders.insert(0, 0);
+    harness.advance(Duration::from_secs(301));
+    harness.send("v").detach();
+    harness.run();
+    let to_first = harness.produced[0].conn;
+    harness.answer_all();
+    harness.leader_epoch = 6;
+    harness.advance(Duration::from_secs(301));
+    harness.send("v").detach();
+    harness.run();
+    assert_ne!(harness.produced[0].conn, to_first);
+}
+
+#[test]
+fn a_topic_made_anew_begins_a_new_sequence() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    harness.topic_id = Uuid([9; 16]);
+    harness.advance(Duration::from_secs(301));
+    harness.send("v").detach();
+    harness.run();
+    let header = harness.produced[0].batch().header;
+    assert_eq!((header.producer_epoch, header.base_sequence), (1, 0));
+}
+
+#[test]
+fn an_illegal_name_is_refused_without_asking() {
+    let harness = Harness::new(&[]);
+    let error = harness.accumulator.topic("no/slash").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidTopic { .. }));
+}
