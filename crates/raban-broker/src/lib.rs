@@ -1,1 +1,48 @@
-//! raban.
+//! raban's embedded Kafka broker: real Kafka clients produce to it and read from it.
+//!
+//! [`Server`] listens on a TCP port; [`Cluster`] is the broker behind it, a state machine without clock, sockets or
+//! threads. A request takes this way:
+//!
+//! ```text
+//! connection.rs    frame → Cluster::handle_request → frame, in order, bounded
+//! api.rs           header, version, which API
+//! api/<api>.rs     one API each: request → response
+//! topics.rs        name or id → partition
+//! validate.rs      may this batch be appended?
+//! producer_state.rs  was it appended before?
+//! partition.rs     append to the log, read from it
+//! waiting.rs       a Fetch that waits for more
+//! ```
+//!
+//! # What survives
+//! A record is acknowledged when the operating system has it: it survives the death of the broker's process. All logs are
+//! synced to disk every [`flush_interval`](BrokerConfig::flush_interval) and when the broker stops: a crash of the machine
+//! may take what was written since.
+//!
+//! There is no semver promise: use the crate `raban`.
+#![forbid(unsafe_code)]
+
+mod api;
+mod cluster;
+mod config;
+mod connection;
+mod data_dir;
+mod error;
+mod leader_epochs;
+mod metadata;
+mod partition;
+mod producer_state;
+mod server;
+mod storage;
+mod topic_name;
+mod topics;
+mod validate;
+mod waiting;
+
+pub use cluster::{
+    Cluster, Now, Outcome, PartitionRecord, PartitionSync, PartitionSynced, TopicInfo,
+};
+pub use config::{BrokerConfig, StorageKind};
+pub use error::{RecordsError, StartError, TopicError};
+pub use server::Server;
+pub use storage::{DiscardLogDir, LogDir, MemoryLogDir};

@@ -1,0 +1,143 @@
+//! From a request's bytes to the API that answers it, one file each.
+use bytes::Bytes;
+use raban_protocol::api::{ApiKey, Request};
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::frame::{decode_request_header, encode_response};
+use raban_protocol::primitives::Reader;
+
+use crate::cluster::{Cluster, Now, Outcome};
+
+mod api_versions;
+mod create_topics;
+mod delete_topics;
+mod describe_producers;
+pub(crate) mod fetch;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod old_produce;
+mod produce;
+mod sasl;
+
+/// What an API knows of a request besides its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) now: Now,
+    pub(crate) node: i32,
+    pub(crate) connection: u64,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+}
+
+/// Handles one request: `content` is its frame without the size.
+pub(crate) fn handle(
+    cluster: &mut Cluster,
+    now: Now,
+    node: i32,
+    connection: u64,
+    content: Bytes,
+) -> Outcome {
+    let mut body = Reader::new(content);
+    let header = match decode_request_header(&mut body) {
+        Ok(header) => header,
+        Err(error) => return Outcome::Close(format!("a request's header can't be read: {error}")),
+    };
+    let context = Context {
+        now,
+        node,
+        connection,
+        version: header.api_version,
+        correlation_id: header.correlation_id,
+    };
+    match ApiKey::try_from(header.api_key) {
+        Ok(key) if key.versions().contains(context.version) => {
+            dispatch(cluster, &context, key, body)
+        }
+        Ok(ApiKey::ApiVersions) => api_versions::refuse(&context),
+        Ok(ApiKey::Produce) if old_produce::VERSIONS.contains(context.version) => {
+            answer(&context, body, old_produce::handle)
+        }
+        Ok(key) => Outcome::Close(format!(
+            "{key} version {} is not one of {}",
+            context.version,
+            key.versions()
+        )),
+        Err(error) => Outcome::Close(error.to_string()),
+    }
+}
+
+fn dispatch(cluster: &mut Cluster, context: &Context, key: ApiKey, body: Reader) -> Outcome {
+    match key {
+        ApiKey::Produce => produce::handle(cluster, context, body),
+        ApiKey::Fetch => fetch::handle(cluster, context, body),
+        ApiKey::ListOffsets => answer(context, body, |r| list_offsets::handle(cluster, context, r)),
+        ApiKey::Metadata => answer(context, body, |r| metadata::handle(cluster, context, r)),
+        ApiKey::SaslHandshake => answer(context, body, sasl::handshake),
+        ApiKey::ApiVersions => answer(context, body, |r| {
+            api_versions::handle(cluster, context, &r)
+        }),
+        ApiKey::CreateTopics => answer(context, body, |r| {
+            create_topics::handle(cluster, context, r)
+        }),
+        ApiKey::DeleteTopics => answer(context, body, |r| delete_topics::handle(cluster, r)),
+        ApiKey::InitProducerId => answer(context, body, |r| init_producer_id::handle(cluster, &r)),
+        ApiKey::OffsetForLeaderEpoch => answer(context, body, |r| {
+            offset_for_leader_epoch::handle(cluster, context, r)
+        }),
+        ApiKey::SaslAuthenticate => answer(context, body, sasl::authenticate),
+        ApiKey::DescribeProducers => answer(context, body, |r| {
+            describe_producers::handle(cluster, context, r)
+        }),
+    }
+}
+
+/// Decodes a request, lets `respond` answer it, encodes the response.
+fn answer<R: Request>(
+    context: &Context,
+    body: Reader,
+    respond: impl FnOnce(R) -> R::Response,
+) -> Outcome {
+    match decode::<R>(context, body) {
+        Ok(request) => reply::<R>(context, &respond(request)),
+        Err(reason) => Outcome::Close(reason),
+    }
+}
+
+/// Reads a request's body; the error says why the connection is to be closed.
+fn decode<R: Request>(context: &Context, mut body: Reader) -> Result<R, String> {
+    let version = context.version;
+    let decoded = R::decode(version, &mut body);
+    let request = decoded.map_err(|e| {
+        format!(
+            "a {} request of version {version} can't be read: {e}",
+            R::KEY
+        )
+    })?;
+    match body.remaining() {
+        0 => Ok(request),
+        left => Err(format!(
+            "a {} request of version {version} has {left} bytes too many",
+            R::KEY
+        )),
+    }
+}
+
+/// Encodes a response.
+fn reply<R: Request>(context: &Context, response: &R::Response) -> Outcome {
+    match encode_response::<R>(context.version, context.correlation_id, response) {
+        Ok(frame) => Outcome::Reply(frame),
+        Err(error) => {
+            tracing::error!(%error, "a {} response can't be written", R::KEY);
+            Outcome::Close(format!("a {} response can't be written: {error}", R::KEY))
+        }
+    }
+}
+
+/// A refusal's code and message as a response has them.
+fn refusal(result: Result<(), crate::topics::Refusal>) -> (ErrorCode, Option<String>) {
+    match result {
+        Ok(()) => (ErrorCode::NONE, None),
+        Err((code, message)) => (code, Some(message)),
+    }
+}

@@ -1,0 +1,212 @@
+//! Fetch: whole batches from the log, at once or when enough have come (KIP-74, KIP-320, KIP-516).
+//!
+//! There are no fetch sessions: responses carry session id 0, which every client takes as "none" (KIP-227). With one replica
+//! the log's end is the high watermark, and without transactions it is the last stable offset too.
+use std::time::Duration;
+
+use bytes::Bytes;
+use raban_log::LogError;
+use raban_protocol::error_code::ErrorCode;
+use raban_protocol::messages::fetch::{
+    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchableTopicResponse, PartitionData,
+};
+use raban_protocol::primitives::{Reader, Records};
+
+use super::{Context, decode, reply};
+use crate::cluster::{Cluster, Outcome};
+use crate::waiting::{PartitionKey, Waiting};
+
+/// A request waits no longer than this, whatever it asks for: an empty response is always legal.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) struct ParkedFetch {
+    context: Context,
+    request: FetchRequest,
+}
+
+/// What a request can be answered with now.
+struct Found {
+    response: FetchResponse,
+    bytes: usize,
+    /// Whether waiting could bring more: nothing failed, and all that there is was read.
+    may_grow: bool,
+}
+
+pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> Outcome {
+    let request = match decode::<FetchRequest>(context, body) {
+        Ok(request) => request,
+        Err(reason) => return Outcome::Close(reason),
+    };
+    if request.session_id != 0 {
+        let response = FetchResponse {
+            error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+            ..Default::default()
+        };
+        return reply::<FetchRequest>(context, &response);
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
+    let parked = ParkedFetch {
+        context: *context,
+        request,
+    };
+    answer_or_park(cluster, parked, deadline)
+}
+
+/// Looks again at a request that waits.
+pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<ParkedFetch>) -> Outcome {
+    answer_or_park(cluster, waiting.request, waiting.deadline)
+}
+
+/// Answers a request that waits with what there is.
+pub(crate) fn finish(cluster: &mut Cluster, parked: ParkedFetch) -> Outcome {
+    let found = read(cluster, &parked);
+    reply::<FetchRequest>(&parked.context, &found.response)
+}
+
+fn answer_or_park(cluster: &mut Cluster, parked: ParkedFetch, deadline: Duration) -> Outcome {
+    let found = read(cluster, &parked);
+    let min_bytes = usize::try_from(parked.request.min_bytes).unwrap_or(0);
+    let missing = min_bytes.saturating_sub(found.bytes);
+    let over = deadline <= parked.context.now.elapsed || parked.request.topics.is_empty();
+    if missing == 0 || over || !found.may_grow {
+        return reply::<FetchRequest>(&parked.context, &found.response);
+    }
+    let waiting = Waiting {
+        deadline,
+        missing,
+        partitions: partitions(cluster, &parked.request),
+        request: parked,
+    };
+    cluster
+        .waiting
+        .park(waiting.request.context.connection, waiting);
+    Outcome::Wait { deadline }
+}
+
+fn partitions(cluster: &Cluster, request: &FetchRequest) -> Vec<PartitionKey> {
+    let of_topic = |topic: &FetchTopic| {
+        let id = match topic.topic_id.is_zero() {
+            false => Some(topic.topic_id),
+            true => cluster.topics.get(&topic.topic).map(|t| t.id),
+        };
+        let indexes: Vec<i32> = topic.partitions.iter().map(|p| p.partition).collect();
+        indexes
+            .into_iter()
+            .filter_map(move |index| Some((id?.0, index)))
+    };
+    request.topics.iter().flat_map(of_topic).collect()
+}
+
+fn read(cluster: &mut Cluster, parked: &ParkedFetch) -> Found {
+    let ParkedFetch { context, request } = parked;
+    let mut left = usize::try_from(request.max_bytes)
+        .unwrap_or(0)
+        .min(cluster.config.fetch_max_bytes);
+    let mut found = Found {
+        response: FetchResponse::default(),
+        bytes: 0,
+        may_grow: true,
+    };
+    for topic in &request.topics {
+        let name = topic_name(cluster, context, topic);
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for wanted in &topic.partitions {
+            let data = name.as_ref().map_err(|code| *code).and_then(|name| {
+                let max_bytes = usize::try_from(wanted.partition_max_bytes)
+                    .unwrap_or(0)
+                    .min(left);
+                read_partition(cluster, context, name, wanted, max_bytes, found.bytes == 0)
+            });
+            let (data, all_read) =
+                data.unwrap_or_else(|code| (failed(wanted.partition, code), false));
+            let bytes = data.records.as_ref().map_or(0, Records::len);
+            left = left.saturating_sub(bytes);
+            found.bytes += bytes;
+            found.may_grow &= all_read;
+            partitions.push(data);
+        }
+        found.response.responses.push(FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            topic_id: topic.topic_id,
+            partitions,
+            ..Default::default()
+        });
+    }
+    found
+}
+
+fn topic_name(
+    cluster: &Cluster,
+    context: &Context,
+    topic: &FetchTopic,
+) -> Result<String, ErrorCode> {
+    if context.version < 13 {
+        return Ok(topic.topic.clone());
+    }
+    let name = cluster.topics.name_of(topic.topic_id).map(str::to_owned);
+    name.ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
+}
+
+/// A partition's part of the response, and whether all that it has was read, without anything to tell.
+fn read_partition(
+    cluster: &mut Cluster,
+    context: &Context,
+    topic: &str,
+    wanted: &FetchPartition,
+    max_bytes: usize,
+    min_one: bool,
+) -> Result<(PartitionData, bool), ErrorCode> {
+    let partition = cluster
+        .topics
+        .partition(context.node, topic, wanted.partition)?;
+    partition.check_epoch(wanted.current_leader_epoch)?;
+    let end_offset = partition.end_offset();
+    let mut data = PartitionData {
+        partition_index: wanted.partition,
+        high_watermark: end_offset,
+        last_stable_offset: end_offset,
+        log_start_offset: partition.start_offset(),
+        ..Default::default()
+    };
+    if wanted.last_fetched_epoch >= 0 {
+        // KIP-595: what the client has read last was written by another leader than it thinks.
+        let end = partition
+            .epochs
+            .end_offset(wanted.last_fetched_epoch, end_offset);
+        let (epoch, epoch_end) = end.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        if epoch < wanted.last_fetched_epoch || epoch_end < wanted.fetch_offset {
+            data.diverging_epoch = EpochEndOffset {
+                epoch,
+                end_offset: epoch_end,
+                ..Default::default()
+            };
+            return Ok((data, false));
+        }
+    }
+    let batches = partition.read(wanted.fetch_offset, max_bytes, min_one);
+    let batches = batches.map_err(|error| match error {
+        LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
+        error => {
+            tracing::error!(topic, partition = wanted.partition, %error, "a partition can't be read");
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
+    })?;
+    data.records = Some(Records::from(batches.bytes));
+    Ok((data, batches.next_offset == end_offset))
+}
+
+fn failed(partition_index: i32, error_code: ErrorCode) -> PartitionData {
+    PartitionData {
+        partition_index,
+        error_code,
+        high_watermark: -1,
+        last_stable_offset: -1,
+        log_start_offset: -1,
+        records: Some(Records::from(Bytes::new())),
+        ..Default::default()
+    }
+}
