@@ -267,7 +267,8 @@ pub(crate) enum Topic {
         #[command(flatten)]
         cluster: ClusterArgs,
     },
-    /// Print a topic's partitions: partition, leader, first offset, next offset
+    /// Print a topic's partitions, one a line: partition, leader, replicas, in-sync replicas, first offset, next offset,
+    /// separated by tabs; - is unknown
     Describe {
         #[command(flatten)]
         name: TopicName,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use raban::Settings;
+use raban::{Settings, StartError};
 
 use crate::args::ClusterArgs;
 use crate::exit::Failure;
@@ -76,12 +76,21 @@ enum Chosen {
     DefaultDir,
 }
 
+/// A client that wasn't started, for want of right settings, of a usable folder, or of a thread.
+pub(crate) fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::Thread(_) => Failure::failed(error.to_string()),
+        _ => Failure::usage(error.to_string()),
+    }
+}
+
 fn read_properties(file: &Path) -> Result<Settings, Failure> {
     let name = file.display().to_string();
     let bytes = fs::read(file)
         .map_err(|error| Failure::usage(format!("can't read {name} (--command-config): {error}")))?;
+    // Java's own encoding of these files is Latin-1; what isn't UTF-8 can only be that.
     let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{name} (--command-config) isn't UTF-8; is it a properties file?")))?;
+        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
     Settings::from_properties_file(&name, &text).map_err(|error| Failure::usage(error.to_string()))
 }
 

@@ -11,8 +11,8 @@ use raban::{Delivery, ProduceError, RecordMetadata};
 use crate::exit::Failure;
 use crate::input::Waker;
 use crate::output::{Data, ReportFailure, ReportLine, Stopped};
-use crate::progress::{Pace, Progress};
-use crate::summary::Summary;
+use crate::progress::{Pace, Progress, tell};
+use crate::summary::{Count, Summary};
 
 /// Records handed over at once: a hop between threads for each would cost more than the record.
 const CHUNK: usize = 100;
@@ -131,9 +131,9 @@ impl Settler {
         self.flush();
         self.progress.clear();
         if self.untold > 0 {
-            self.progress.tell(&format!(
+            tell(&format!(
                 "… and {} more failures (--report json tells each)",
-                crate::summary::Count(self.untold)
+                Count(self.untold)
             ));
         }
         self.summary.took = started.elapsed();
@@ -185,7 +185,7 @@ impl Settler {
         }
         if self.told.len() < TOLD && !self.told.iter().any(|told| told == error) {
             self.told.push(error.to_owned());
-            self.progress.tell(&format!("error: line {line}: {error}"));
+            tell(&format!("error: line {line}: {error}"));
         } else {
             self.untold += 1;
         }

@@ -1,11 +1,13 @@
 //! The progress of `produce` on a terminal, and messages on standard error beside it.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::summary::{Count, Size};
+
 
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -27,7 +29,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self(Some(bar))
+        Self(Some(DRAWN.get_or_init(|| bar).clone()))
     }
 
     /// Shows how far the input is read and what was delivered. Draws by itself at most ten times a second.
@@ -44,14 +46,6 @@ impl Progress {
         }
     }
 
-    /// Tells something without tearing the bar.
-    pub(crate) fn tell(&self, text: &str) {
-        match &self.0 {
-            Some(bar) => bar.suspend(|| tell(text)),
-            None => tell(text),
-        }
-    }
-
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
@@ -59,10 +53,18 @@ impl Progress {
     }
 }
 
+/// The bar on the terminal, which other lines must not tear.
+static DRAWN: OnceLock<ProgressBar> = OnceLock::new();
+
 /// A line on standard error. A standard error that is closed has nobody to tell.
 pub(crate) fn tell(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let write = || {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    };
+    match DRAWN.get() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
 }
 
 /// Limits how often something is done.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use raban::murmur2;
+use raban::partitioner::murmur2;
 
 use crate::args::{KeyFormat, Partition, Partitioner};
 use crate::exit::{Exit, Failure};

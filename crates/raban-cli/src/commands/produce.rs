@@ -6,6 +6,7 @@ use std::time::Duration;
 use raban::{EnqueueError, ErrorKind, Producer, Record, Settings};
 
 use crate::args::{Format, Produce};
+use crate::cluster::not_started;
 use crate::deliveries::{Deliveries, Outcome, Sent, Settled, Shared, settle};
 use crate::exit::{Exit, Failure};
 use crate::input::{Blocks, Content, Line, Lines, Next, Source};
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let source = Source::open(&args.file)?;
     let settings = args.cluster.settings()?;
     let limit = line_limit(&settings, args.format);
-    let producer = Producer::from_settings(settings).map_err(|error| Failure::usage(error.to_string()))?;
+    let producer = Producer::from_settings(settings).map_err(not_started)?;
     if source.is_terminal && !args.quiet {
         tell("reading records from the terminal, one a line; Ctrl-D ends");
     }
