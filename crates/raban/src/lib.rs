@@ -1,1 +1,99 @@
-//! raban.
+//! raban: a Kafka producer in pure Rust.
+//!
+//! ```
+//! # #[cfg(feature = "embedded")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use raban::{Producer, Record};
+//! use std::time::Duration;
+//!
+//! // A broker in this process; with a cluster it is "localhost:9092".
+//! let producer = Producer::new("embedded:")?;
+//! # raban::block_on(async {
+//!
+//! // Sent: acknowledged by the brokers.
+//! let at = producer.send(Record::to("hello").key("k").value("v")).await?;
+//! println!("partition {}, offset {:?}", at.partition, at.offset);
+//!
+//! // Enqueued: accepted, and delivered while this goes on.
+//! let delivery = producer.enqueue(Record::to("hello").value("x")).await?;
+//! delivery.await?;
+//!
+//! producer.close(Duration::from_secs(10)).await?;
+//! # Ok(())
+//! # })
+//! # }
+//! # #[cfg(not(feature = "embedded"))]
+//! # fn main() {}
+//! ```
+//!
+//! Futures run on any executor. Threads without one use [`Producer::blocking`], or
+//! [`Delivery::wait`].
+//!
+//! | to | see |
+//! |---|---|
+//! | send records | [`Producer`], [`Record`], [`Delivery`] |
+//! | send typed keys and values | [`Topic`], [`Serializer`] |
+//! | choose settings | [`Builder`] |
+//! | know why a record failed | [`ProduceError`], [`ErrorKind`], [`Cause`] |
+//! | read records back | [`Reader`] |
+//! | create and describe topics | [`Admin`] |
+//! | test without a cluster | `raban::embedded`, with feature `embedded` |
+//!
+//! # Features
+//! `gzip`, `snappy`, `lz4`, `zstd` (pure Rust) and `json` are on by default; `zstd-c` takes C zstd,
+//! `embedded` adds the broker.
+#![forbid(unsafe_code)]
+
+mod admin;
+pub mod blocking;
+mod builder;
+mod client;
+mod clock;
+mod delivery;
+mod driver;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod producer;
+mod reader;
+mod record;
+mod serializer;
+mod signal;
+mod topic;
+mod transport;
+
+pub use admin::{
+    Admin, AdminBuilder, AdminError, BlockingAdmin, NewTopic, PartitionDescription,
+    TopicDescription, TopicListing,
+};
+pub use blocking::block_on;
+pub use builder::{Builder, StartError};
+pub use delivery::Delivery;
+pub use producer::{CloseError, Producer, SendManyReport, TryEnqueueError};
+pub use reader::{ReadError, ReadRecord, Reader, ReaderBuilder};
+pub use record::{Payload, Record};
+#[cfg(feature = "json")]
+pub use serializer::Json;
+pub use serializer::{
+    Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8,
+};
+pub use topic::{Topic, TopicRecord};
+
+pub use raban_core::config::{
+    Acks, ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning, Settings,
+};
+pub use raban_core::{
+    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, Header, Metrics, PartitionInfo,
+    ProduceError, RecordMetadata, Speaks,
+};
+pub use raban_protocol::compression::Compression;
+pub use raban_protocol::error_code::ErrorCode;
+
+/// The settings of a producer, one by one: name, type, default, meaning.
+pub mod config {
+    pub use raban_core::config::{Importance, SETTINGS, Setting, SettingType, Treatment, Valid};
+}
+
+/// Which partition a key belongs to.
+pub mod partitioner {
+    pub use raban_core::murmur2;
+}

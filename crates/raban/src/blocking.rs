@@ -1,0 +1,211 @@
+//! The same API for threads without a runtime: each call blocks the calling thread until it is done.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use raban_core::{EnqueueError, PartitionInfo, ProduceError, RecordMetadata};
+
+use crate::delivery::Delivery;
+use crate::producer::{CloseError, SendManyReport};
+use crate::record::Record;
+use crate::serializer::Nullable;
+
+/// A [`Producer`](crate::Producer) for threads that may block; made by
+/// [`Producer::blocking`](crate::Producer::blocking). It is the same producer: records, memory
+/// and closing are shared.
+///
+/// Don't use it in asynchronous code: it blocks the executor's thread.
+#[derive(Debug, Clone)]
+pub struct Producer(pub(crate) crate::Producer);
+
+impl Producer {
+    /// Sends a record and waits until the brokers have acknowledged it.
+    ///
+    /// # Errors
+    /// As [`Producer::send`](crate::Producer::send).
+    pub fn send(&self, record: Record<'_>) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue(record)?.wait()
+    }
+
+    /// Waits until the record is accepted, up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// As [`Producer::enqueue`](crate::Producer::enqueue).
+    pub fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
+        let shared = &self.0.shared;
+        let topic = shared.accumulator.topic(record.topic())?;
+        block_on(shared.accept(&topic, record.as_new()).unyielding())
+    }
+
+    /// Sends all records and waits until each is acknowledged or failed.
+    pub fn send_many<'a>(&self, records: impl IntoIterator<Item = Record<'a>>) -> SendManyReport {
+        block_on(self.0.send_many(records))
+    }
+
+    /// Waits until all records accepted so far are acknowledged or failed.
+    pub fn flush(&self) {
+        block_on(self.0.flush());
+    }
+
+    /// Closes the producer and all its clones.
+    ///
+    /// # Errors
+    /// As [`Producer::close`](crate::Producer::close).
+    pub fn close(&self, timeout: Duration) -> Result<(), CloseError> {
+        block_on(self.0.close(timeout))
+    }
+
+    /// The topic's partitions.
+    ///
+    /// # Errors
+    /// As [`Producer::partitions_for`](crate::Producer::partitions_for).
+    pub fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, EnqueueError> {
+        block_on(self.0.partitions_for(topic))
+    }
+}
+
+/// A typed [`Topic`](crate::Topic) handle for threads that may block; made by
+/// [`Topic::blocking`](crate::Topic::blocking).
+#[derive(Debug)]
+pub struct Topic<'t, K: ?Sized, V: ?Sized>(pub(crate) &'t crate::Topic<K, V>);
+
+impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
+    /// Sends a record and waits until the brokers have acknowledged it.
+    ///
+    /// # Errors
+    /// As [`Topic::send`](crate::Topic::send).
+    pub fn send<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue(key, value)?.wait()
+    }
+
+    /// Waits until the record is accepted, up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// As [`Topic::enqueue`](crate::Topic::enqueue).
+    pub fn enqueue<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> Result<Delivery, EnqueueError> {
+        block_on(self.0.record(key, value).enqueue())
+    }
+}
+
+/// Wakes a parked thread. The flag tells its own wake-ups from other uses of `unpark`.
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+thread_local! {
+    /// Each thread's parker while no future is waited for: a future polled within another's poll
+    /// gets one of its own.
+    static PARKER: Cell<Option<Arc<Parker>>> = const { Cell::new(None) };
+}
+
+/// Runs a future to its end on this thread, which sleeps in between. Enough for this crate's
+/// futures where there is no executor; one that needs a runtime's timers or sockets needs that
+/// runtime.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    poll_parked(future, None).expect("without a deadline there is an end only with the outcome")
+}
+
+/// The same for at most `timeout`; `None`: not done by then.
+pub(crate) fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Option<F::Output> {
+    // A timeout beyond what the clock can tell is none.
+    poll_parked(future, Instant::now().checked_add(timeout))
+}
+
+fn poll_parked<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+    let parker = PARKER.try_with(Cell::take).ok().flatten();
+    let parker = parker.unwrap_or_else(|| {
+        Arc::new(Parker {
+            thread: std::thread::current(),
+            woken: AtomicBool::new(false),
+        })
+    });
+    let waker = Waker::from(Arc::clone(&parker));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    let output = loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            break Some(output);
+        }
+        if !park(&parker, deadline) {
+            break None;
+        }
+    };
+    // At the thread's end its place is gone already.
+    let _ = PARKER.try_with(|place| place.set(Some(parker)));
+    output
+}
+
+/// Sleeps until woken; `false`: the deadline has passed.
+fn park(parker: &Parker, deadline: Option<Instant>) -> bool {
+    while !parker.woken.swap(false, Ordering::Acquire) {
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => std::thread::park_timeout(left),
+                _ => return false,
+            },
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, poll_fn, ready};
+
+    #[test]
+    fn a_future_woken_by_another_thread_ends() {
+        let mut thread = None;
+        let value = block_on(poll_fn(|cx| match thread.take() {
+            None => {
+                let waker = cx.waker().clone();
+                thread = Some(std::thread::spawn(move || waker.wake()));
+                Poll::Pending
+            }
+            Some(thread) => {
+                thread.join().unwrap();
+                Poll::Ready(7)
+            }
+        }));
+        assert_eq!(value, 7);
+    }
+
+    #[test]
+    fn a_timeout_ends_the_wait_only() {
+        assert_eq!(block_on_timeout(pending::<()>(), Duration::ZERO), None);
+        assert_eq!(block_on_timeout(ready(1), Duration::ZERO), Some(1));
+        assert_eq!(block_on_timeout(ready(1), Duration::MAX), Some(1));
+    }
+
+    #[test]
+    fn a_wait_within_a_wait_has_its_own_parker() {
+        assert_eq!(block_on(async { block_on(async { 3 }) }), 3);
+    }
+}

@@ -1,0 +1,272 @@
+//! A producer's settings on their way to a running producer.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
+use raban_protocol::compression::Compression;
+
+use crate::clock::Clock;
+use crate::driver;
+use crate::producer::{Producer, Shared};
+use crate::transport::SocketOptions;
+
+/// Settings for a [`Producer`]. What isn't set has Kafka's default; of two values for one setting
+/// the later counts. All of them are checked together by [`build`](Self::build).
+///
+/// ```
+/// # fn main() -> Result<(), raban::StartError> {
+/// use raban::{Acks, Compression, Producer};
+/// use std::time::Duration;
+///
+/// let producer = Producer::builder()
+///     .bootstrap_servers("localhost:9092")
+///     .acks(Acks::All)
+///     .compression(Compression::Lz4)
+///     .linger(Duration::from_millis(20))
+///     .set("metadata.max.age.ms", "60000")
+///     .build()?;
+/// # drop(producer);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    settings: Settings,
+}
+
+impl Builder {
+    /// Any setting by Kafka's name.
+    pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.set(key, value);
+        self
+    }
+
+    /// All of these settings.
+    pub fn settings(mut self, settings: &Settings) -> Self {
+        self.settings.merge(settings.clone());
+        self
+    }
+
+    /// All settings of a Java `.properties` file.
+    ///
+    /// # Errors
+    /// That it can't be read, or a malformed line as `FILE:LINE: …`.
+    pub fn properties_file(mut self, path: impl AsRef<Path>) -> Result<Self, StartError> {
+        self.settings.merge(read_properties(path.as_ref())?);
+        Ok(self)
+    }
+
+    /// `bootstrap.servers`: brokers to ask first, `host:port` separated by commas. With feature
+    /// `embedded`, `embedded:` is a broker in this process, and `embedded:./dir` one that keeps
+    /// its records.
+    pub fn bootstrap_servers(self, servers: impl Into<String>) -> Self {
+        self.set("bootstrap.servers", servers)
+    }
+
+    /// `client.id`: this producer's name in the brokers' logs, metrics and quotas.
+    pub fn client_id(self, id: impl Into<String>) -> Self {
+        self.set("client.id", id)
+    }
+
+    /// `acks`: whose acknowledgement makes a record delivered. Default: all.
+    pub fn acks(self, acks: Acks) -> Self {
+        self.set("acks", acks.to_string())
+    }
+
+    /// `enable.idempotence`: a retry writes no duplicate and keeps the order. Default: true.
+    pub fn enable_idempotence(self, enable: bool) -> Self {
+        self.set("enable.idempotence", enable.to_string())
+    }
+
+    /// `linger.ms`: how long a batch waits for more records. Default: 5 ms.
+    pub fn linger(self, linger: Duration) -> Self {
+        self.millis("linger.ms", linger)
+    }
+
+    /// `batch.size`: bytes of a full batch. Default: 16 KiB.
+    pub fn batch_size(self, bytes: usize) -> Self {
+        self.set("batch.size", bytes.to_string())
+    }
+
+    /// `buffer.memory`: bytes for all records that aren't acknowledged yet. Default: 32 MiB.
+    pub fn buffer_memory(self, bytes: usize) -> Self {
+        self.set("buffer.memory", bytes.to_string())
+    }
+
+    /// `max.request.size`: the largest record and request in bytes. Default: 1 MiB.
+    pub fn max_request_size(self, bytes: usize) -> Self {
+        self.set("max.request.size", bytes.to_string())
+    }
+
+    /// `compression.type`. Default: none. Levels are set by name, as `compression.zstd.level`.
+    pub fn compression(self, compression: Compression) -> Self {
+        self.set("compression.type", compression.to_string())
+    }
+
+    /// `max.in.flight.requests.per.connection`. Default: 5, and at most that with idempotence.
+    pub fn max_in_flight(self, requests: usize) -> Self {
+        self.set(
+            "max.in.flight.requests.per.connection",
+            requests.to_string(),
+        )
+    }
+
+    /// `max.block.ms`: how long a record may wait to be accepted. Default: 1 minute.
+    pub fn max_block(self, timeout: Duration) -> Self {
+        self.millis("max.block.ms", timeout)
+    }
+
+    /// `delivery.timeout.ms`: how long an accepted record may take to be delivered, retries
+    /// included. Default: 2 minutes.
+    pub fn delivery_timeout(self, timeout: Duration) -> Self {
+        self.millis("delivery.timeout.ms", timeout)
+    }
+
+    /// `request.timeout.ms`: how long a broker may take to answer. Default: 30 s.
+    pub fn request_timeout(self, timeout: Duration) -> Self {
+        self.millis("request.timeout.ms", timeout)
+    }
+
+    /// `retries`: how often a batch is sent again; `delivery.timeout.ms` limits it in any case.
+    pub fn retries(self, retries: u32) -> Self {
+        self.set("retries", retries.to_string())
+    }
+
+    pub(crate) fn as_settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A shorter wait than the unit can tell is not the same as none.
+    fn millis(self, key: &str, duration: Duration) -> Self {
+        self.set(key, duration.as_nanos().div_ceil(1_000_000).to_string())
+    }
+
+    /// Checks the settings and starts the producer's thread. Nothing is connected yet; only an
+    /// embedded broker is started.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings, at once; or why thread or broker can't be had.
+    pub fn build(self) -> Result<Producer, StartError> {
+        let (config, keep) = prepare(&self.settings)?;
+        let clock = Clock::new();
+        let delivery_timeout = config.delivery_timeout;
+        let options = SocketOptions::of(&config);
+        let name = config
+            .client_id
+            .clone()
+            .unwrap_or_else(|| "raban".to_owned());
+        let (accumulator, sender) =
+            raban_core::new(config, RandomState::new().build_hasher().finish());
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let at_end = {
+            let (accumulator, abandoned) = (Arc::clone(&accumulator), Arc::clone(&abandoned));
+            move || {
+                if abandoned.load(Ordering::Relaxed) {
+                    warn_of_unsent(&accumulator, clock);
+                }
+            }
+        };
+        let register = |waker| accumulator.set_driver_waker(waker);
+        driver::start(name, sender, clock, options, register, at_end, keep.clone())
+            .map_err(StartError::Thread)?;
+        Ok(Producer {
+            shared: Arc::new(Shared {
+                accumulator,
+                clock,
+                delivery_timeout,
+                abandoned,
+                _keep: keep,
+            }),
+        })
+    }
+}
+
+/// The background drain after the last handle's end has nobody else to tell.
+fn warn_of_unsent(accumulator: &raban_core::Accumulator, clock: Clock) {
+    let mut close = accumulator.close(clock.now(), Duration::ZERO);
+    let context = &mut Context::from_waker(Waker::noop());
+    if let Poll::Ready(report) = std::pin::Pin::new(&mut close).poll(context)
+        && (report.unsent > 0 || report.in_doubt > 0)
+    {
+        tracing::warn!(
+            "the producer was dropped and couldn't deliver all in delivery.timeout.ms: {} records surely aren't in \
+             the log, {} may be; close() or flush() before dropping it tells in time",
+            report.unsent,
+            report.in_doubt
+        );
+    }
+}
+
+/// Whatever must live as long as the clients that use it: an embedded broker.
+pub(crate) type Keep = Option<Arc<dyn std::any::Any + Send + Sync>>;
+
+/// Checks the settings, and starts the embedded broker if they ask for one: then the servers are
+/// its address.
+pub(crate) fn prepare(settings: &Settings) -> Result<(Config, Keep), StartError> {
+    let mut config = Config::from_settings(settings)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut keep = None;
+    if let Bootstrap::Embedded(dir) = &config.bootstrap {
+        let (address, lease) = start_embedded(dir.as_deref())?;
+        config.bootstrap = Bootstrap::Servers(vec![address]);
+        keep = lease;
+    }
+    Ok((config, keep))
+}
+
+#[cfg(feature = "embedded")]
+fn start_embedded(dir: Option<&Path>) -> Result<(Address, Keep), StartError> {
+    crate::embedded::lease(dir).map_err(|error| StartError::Broker(error.to_string()))
+}
+
+#[cfg(not(feature = "embedded"))]
+fn start_embedded(_: Option<&Path>) -> Result<(Address, Keep), StartError> {
+    Err(StartError::Broker(
+        "this build of raban has none; build it with the feature `embedded`, or name a broker as host:port".to_owned(),
+    ))
+}
+
+fn read_properties(path: &Path) -> Result<Settings, StartError> {
+    let bytes = std::fs::read(path).map_err(|error| StartError::File {
+        path: path.to_owned(),
+        error,
+    })?;
+    // Java's own encoding of these files is Latin-1; what isn't UTF-8 can only be that.
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
+    Ok(Settings::from_properties_file(
+        &path.display().to_string(),
+        &text,
+    )?)
+}
+
+/// Why a client can't be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Something is wrong with the settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The properties file can't be read.
+    #[error("{}: can't be read: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The embedded broker can't be had.
+    #[error("no embedded broker: {0}")]
+    Broker(String),
+    /// The system gives no thread or no way to wait for sockets.
+    #[error("no thread for the client: {0}")]
+    Thread(io::Error),
+}

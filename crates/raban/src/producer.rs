@@ -1,0 +1,438 @@
+//! The producer that applications hold: records go in, deliveries come out.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use raban_core::config::Settings;
+use raban_core::{
+    Accumulator, EnqueueError, EnqueueWait, ErrorKind, Metrics, NewRecord, PartitionInfo,
+    ProduceError, RecordMetadata,
+};
+
+use crate::blocking;
+use crate::builder::{Builder, Keep, StartError};
+use crate::clock::Clock;
+use crate::delivery::Delivery;
+use crate::record::Record;
+use crate::topic::Topic;
+
+/// Records that a loop may enqueue without a wait before it lets the executor's other tasks run.
+const YIELD_EVERY: u32 = 128;
+/// Deliveries that `send_many` holds at a time.
+const MANY_UNSETTLED: usize = 1 << 18;
+
+/// A Kafka producer. Cheap to clone; clones share everything, and any thread may use them.
+///
+/// Its futures run on any executor, and [`blocking`](Self::blocking) needs none: connections,
+/// timers and retries live on a thread of the producer's own.
+///
+/// When the last clone is dropped, what was accepted is still delivered in the background, for at
+/// most `delivery.timeout.ms`, and a warning is logged if something stays undelivered. The end of
+/// the process doesn't wait for that: [`close`](Self::close) or [`flush`](Self::flush) before it.
+#[derive(Clone)]
+pub struct Producer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Producer {
+    /// A producer with default settings for the cluster at these addresses, `host:port` separated
+    /// by commas. Nothing is connected yet: a wrong address shows with the first record.
+    ///
+    /// # Errors
+    /// An address that can't be one, or no thread to be had.
+    pub fn new(bootstrap_servers: impl Into<String>) -> Result<Self, StartError> {
+        Self::builder().bootstrap_servers(bootstrap_servers).build()
+    }
+
+    /// A producer with settings of choice.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A producer with these settings, by Kafka's names.
+    ///
+    /// # Errors
+    /// All that is wrong with them, at once.
+    pub fn from_properties<K: Into<String>, V: Into<String>>(
+        properties: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, StartError> {
+        Self::from_settings(&properties.into_iter().collect())
+    }
+
+    /// A producer with the settings of a Java `.properties` file.
+    ///
+    /// # Errors
+    /// That the file can't be read, or all that is wrong in it, each as `FILE:LINE: …`.
+    pub fn from_properties_file(path: impl AsRef<Path>) -> Result<Self, StartError> {
+        Self::builder().properties_file(path)?.build()
+    }
+
+    /// A producer with these settings.
+    ///
+    /// # Errors
+    /// All that is wrong with them, at once.
+    pub fn from_settings(settings: &Settings) -> Result<Self, StartError> {
+        Self::builder().settings(settings).build()
+    }
+
+    /// Sends a record: resolves when the brokers have acknowledged it as `acks` asks for.
+    ///
+    /// Dropping the future before the record is accepted takes it back; after that it is
+    /// delivered, and nobody hears of it.
+    ///
+    /// # Errors
+    /// Why it failed, and whether it may be in the log all the same.
+    pub async fn send(&self, record: Record<'_>) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue(record).await?.await
+    }
+
+    /// Resolves when the record is accepted: its batch has room in `buffer.memory`. The
+    /// [`Delivery`] tells how it ends.
+    ///
+    /// It waits for the topic's metadata and for memory, up to `max.block.ms` together; calls that
+    /// wait for memory have their turn in order. Dropping the future takes the record back.
+    ///
+    /// # Errors
+    /// Why the record isn't accepted. It surely isn't in the log then.
+    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
+        let topic = self.shared.accumulator.topic(record.topic())?;
+        self.shared.accept(&topic, record.as_new()).await
+    }
+
+    /// Accepts the record now or gives it back.
+    ///
+    /// # Errors
+    /// What it would have to wait for, with the record; or why it will never be accepted.
+    pub fn try_enqueue<'a>(
+        &self,
+        record: Record<'a>,
+    ) -> Result<Delivery, TryEnqueueError<Record<'a>>> {
+        let topic = self.shared.accumulator.topic(record.topic())?;
+        let tried = self.shared.try_accept(&topic, &record.as_new());
+        tried.map_err(|refused| refused.map(|()| record))
+    }
+
+    /// Sends all records, waiting for memory as it goes, and resolves when each is acknowledged or
+    /// failed.
+    ///
+    /// Once a record has waited for `max.block.ms` in vain, those after it that would have to wait
+    /// for the same fail at once, until one is accepted again. Dropping the future leaves the
+    /// records that it hasn't come to unsent.
+    pub async fn send_many<'a>(
+        &self,
+        records: impl IntoIterator<Item = Record<'a>>,
+    ) -> SendManyReport {
+        let mut report = SendManyReport::default();
+        let mut unsettled: VecDeque<(usize, Delivery)> = VecDeque::new();
+        let mut waited_in_vain = None;
+        for (index, record) in records.into_iter().enumerate() {
+            match self.enqueue_after(record, &mut waited_in_vain).await {
+                Ok(delivery) => unsettled.push_back((index, delivery)),
+                Err(error) => report.settle(index, Err(error.into())),
+            }
+            let full = unsettled.len() >= MANY_UNSETTLED;
+            while let Some((index, delivery)) =
+                unsettled.pop_front_if(|(_, delivery)| full || delivery.is_settled())
+            {
+                report.settle(index, delivery.await);
+            }
+        }
+        for (index, delivery) in unsettled {
+            report.settle(index, delivery.await);
+        }
+        report.failures.sort_unstable_by_key(|(index, _)| *index);
+        report
+    }
+
+    /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
+    async fn enqueue_after(
+        &self,
+        record: Record<'_>,
+        waited_in_vain: &mut Option<EnqueueError>,
+    ) -> Result<Delivery, EnqueueError> {
+        let record = match waited_in_vain {
+            None => record,
+            Some(error) => match (self.try_enqueue(record), error.kind()) {
+                (Ok(delivery), _) => {
+                    *waited_in_vain = None;
+                    return Ok(delivery);
+                }
+                (Err(TryEnqueueError::Failed(error)), _) => return Err(error),
+                (Err(TryEnqueueError::Full(_)), ErrorKind::MemoryTimeout { .. }) => {
+                    return Err(error.clone());
+                }
+                (
+                    Err(TryEnqueueError::MetadataPending(record)),
+                    ErrorKind::MetadataTimeout { topic, .. },
+                ) if **topic == *record.topic() => return Err(error.clone()),
+                (
+                    Err(TryEnqueueError::Full(record) | TryEnqueueError::MetadataPending(record)),
+                    _,
+                ) => record,
+            },
+        };
+        let enqueued = self.enqueue(record).await;
+        if let Err(error) = &enqueued
+            && let ErrorKind::MemoryTimeout { .. } | ErrorKind::MetadataTimeout { .. } =
+                error.kind()
+        {
+            *waited_in_vain = Some(error.clone());
+        }
+        enqueued
+    }
+
+    /// Resolves when all records accepted before the call are acknowledged or failed. They are sent
+    /// at once, whatever `linger.ms` says; later records don't prolong it.
+    pub fn flush(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.shared.accumulator.flush(self.shared.clock.now())
+    }
+
+    /// Closes the producer and all its clones: from now on no record is accepted. What was accepted
+    /// has `timeout` to be delivered, then it fails. The closing starts with the call and goes on
+    /// if the future is dropped; of two calls the earlier deadline wins.
+    ///
+    /// # Errors
+    /// How many records weren't delivered in time.
+    pub fn close(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), CloseError>> + Send + 'static {
+        let now = self.shared.clock.now();
+        let close = self.shared.accumulator.close(now, timeout);
+        async move {
+            let report = close.await;
+            match (report.unsent, report.in_doubt) {
+                (0, 0) => Ok(()),
+                (unsent, in_doubt) => Err(CloseError { unsent, in_doubt }),
+            }
+        }
+    }
+
+    /// The topic's partitions with their leaders and replicas. Waits for them up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// An illegal name, a topic that doesn't exist, or nobody who knows within `max.block.ms`.
+    pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, EnqueueError> {
+        let shared = &self.shared;
+        let topic = shared.accumulator.topic(topic)?;
+        let mut wait = EnqueueWait::default();
+        std::future::poll_fn(|cx| {
+            let now = shared.clock.now();
+            shared
+                .accumulator
+                .poll_partitions(cx, now, &topic, &mut wait)
+        })
+        .await
+    }
+
+    /// A snapshot of the producer's counts.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.accumulator.metrics()
+    }
+
+    /// A handle for one topic, for bytes at first;
+    /// [`with_key`](Topic::with_key) and [`with_value`](Topic::with_value) give it types. It saves
+    /// each record the topic's lookup. An illegal name shows with the first record.
+    pub fn topic(&self, name: &str) -> Topic<[u8], [u8]> {
+        Topic::new(self.clone(), name)
+    }
+
+    /// The same producer for threads that may block.
+    pub fn blocking(&self) -> blocking::Producer {
+        blocking::Producer(self.clone())
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("closed", &self.shared.accumulator.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all clones of a producer share.
+pub(crate) struct Shared {
+    pub(crate) accumulator: Arc<Accumulator>,
+    pub(crate) clock: Clock,
+    pub(crate) delivery_timeout: Duration,
+    /// Set when nobody is left who could hear what a close reports.
+    pub(crate) abandoned: Arc<AtomicBool>,
+    /// The embedded broker that this producer keeps running, if any.
+    pub(crate) _keep: Keep,
+}
+
+impl Shared {
+    pub(crate) fn accept<'a>(
+        &'a self,
+        topic: &'a Arc<raban_core::Topic>,
+        record: NewRecord<'a>,
+    ) -> Accept<'a> {
+        Accept {
+            shared: self,
+            topic,
+            record,
+            wait: EnqueueWait::default(),
+            may_yield: true,
+        }
+    }
+
+    pub(crate) fn try_accept(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+    ) -> Result<Delivery, TryEnqueueError<()>> {
+        use raban_core::TryEnqueueError as Refused;
+        let now = self.clock.now();
+        match self.accumulator.try_enqueue(now, topic, record) {
+            Ok(delivery) => Ok(Delivery(delivery)),
+            Err(Refused::Full) => Err(TryEnqueueError::Full(())),
+            Err(Refused::MetadataPending) => Err(TryEnqueueError::MetadataPending(())),
+            Err(Refused::Failed(error)) => Err(TryEnqueueError::Failed(error)),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        // The closing goes on in the driver, which reports it.
+        drop(
+            self.accumulator
+                .close(self.clock.now(), self.delivery_timeout),
+        );
+    }
+}
+
+/// A record on its way to acceptance.
+pub(crate) struct Accept<'a> {
+    shared: &'a Shared,
+    topic: &'a Arc<raban_core::Topic>,
+    record: NewRecord<'a>,
+    wait: EnqueueWait,
+    may_yield: bool,
+}
+
+impl Accept<'_> {
+    /// For a thread that waits for this alone, and has no other tasks to run.
+    pub(crate) fn unyielding(mut self) -> Self {
+        self.may_yield = false;
+        self
+    }
+}
+
+thread_local! {
+    /// Records accepted on this thread since one had to wait.
+    static WITHOUT_WAIT: Cell<u32> = const { Cell::new(0) };
+}
+
+impl Future for Accept<'_> {
+    type Output = Result<Delivery, EnqueueError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if std::mem::take(&mut this.may_yield) {
+            let without_wait = WITHOUT_WAIT.get() + 1;
+            WITHOUT_WAIT.set(without_wait % YIELD_EVERY);
+            if without_wait == YIELD_EVERY {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let now = this.shared.clock.now();
+        let polled =
+            this.shared
+                .accumulator
+                .poll_enqueue(cx, now, this.topic, &this.record, &mut this.wait);
+        polled.map_ok(Delivery)
+    }
+}
+
+/// Why a record isn't accepted right now. `R` is the record, given back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum TryEnqueueError<R> {
+    /// `buffer.memory` is full, or others wait for it before this call.
+    Full(R),
+    /// The topic's metadata isn't known yet; it has been asked for.
+    MetadataPending(R),
+    /// It will never be accepted.
+    Failed(EnqueueError),
+}
+
+impl<R> TryEnqueueError<R> {
+    fn map<S>(self, record: impl FnOnce(R) -> S) -> TryEnqueueError<S> {
+        match self {
+            Self::Full(given) => TryEnqueueError::Full(record(given)),
+            Self::MetadataPending(given) => TryEnqueueError::MetadataPending(record(given)),
+            Self::Failed(error) => TryEnqueueError::Failed(error),
+        }
+    }
+}
+
+impl<R> From<EnqueueError> for TryEnqueueError<R> {
+    fn from(error: EnqueueError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<R> fmt::Display for TryEnqueueError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("buffer.memory is full; wait with enqueue, or try later"),
+            Self::MetadataPending(_) => {
+                f.write_str("the topic's metadata isn't known yet; wait with enqueue, or try later")
+            }
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<R: fmt::Debug> std::error::Error for TryEnqueueError<R> {}
+
+/// How [`send_many`](Producer::send_many) ended.
+#[derive(Debug, Clone, Default)]
+#[must_use = "it tells which records failed"]
+#[non_exhaustive]
+pub struct SendManyReport {
+    /// Records acknowledged.
+    pub delivered: usize,
+    /// The failed ones: their place in the iterator, from 0, and why; in order.
+    pub failures: Vec<(usize, ProduceError)>,
+}
+
+impl SendManyReport {
+    /// Whether every record was acknowledged.
+    pub fn is_ok(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    fn settle(&mut self, index: usize, outcome: Result<RecordMetadata, ProduceError>) {
+        match outcome {
+            Ok(_) => self.delivered += 1,
+            Err(error) => self.failures.push((index, error)),
+        }
+    }
+}
+
+/// A close that ran out of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "closed before all was delivered: {unsent} records surely aren't in the log, \
+     {in_doubt} may be; a longer timeout for close gives them more time"
+)]
+#[non_exhaustive]
+pub struct CloseError {
+    /// Records that surely aren't in the log.
+    pub unsent: u64,
+    /// Records that may be in the log.
+    pub in_doubt: u64,
+}

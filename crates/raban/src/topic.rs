@@ -1,0 +1,303 @@
+//! A typed handle for one topic: serializers bound once, no lookup per record.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+
+use raban_core::{EnqueueError, ErrorKind, Header, NewRecord, ProduceError, RecordMetadata};
+
+use crate::blocking;
+use crate::delivery::Delivery;
+use crate::producer::{Producer, TryEnqueueError};
+use crate::record::{Payload, header};
+use crate::serializer::{Nullable, Raw, RecordPart, SerializeContext, Serializer};
+
+/// Buffers larger than this aren't kept for the next record.
+const SCRATCH_KEPT: usize = 1 << 20;
+
+/// One topic with keys of type `K` and values of type `V`; made by
+/// [`Producer::topic`](crate::Producer::topic). Cheap to clone; it keeps its producer open.
+///
+/// ```
+/// # #[cfg(feature = "json")]
+/// # async fn example(producer: raban::Producer) -> Result<(), raban::ProduceError> {
+/// use raban::{Json, Utf8};
+///
+/// #[derive(serde::Serialize)]
+/// struct Order {
+///     total: u32,
+/// }
+///
+/// let orders = producer.topic("orders").with_key(Utf8).with_value(Json);
+/// orders.send("customer-42", &Order { total: 12 }).await?;
+/// orders.send("customer-42", None).await?; // a tombstone
+/// # Ok(())
+/// # }
+/// ```
+pub struct Topic<K: ?Sized = [u8], V: ?Sized = [u8]> {
+    producer: Producer,
+    name: Arc<str>,
+    /// An illegal name is told to each record.
+    topic: Result<Arc<raban_core::Topic>, EnqueueError>,
+    key: Arc<dyn Serializer<K>>,
+    value: Arc<dyn Serializer<V>>,
+}
+
+impl Topic<[u8], [u8]> {
+    pub(crate) fn new(producer: Producer, name: &str) -> Self {
+        Self {
+            topic: producer.shared.accumulator.topic(name),
+            name: Arc::from(name),
+            producer,
+            key: Arc::new(Raw),
+            value: Arc::new(Raw),
+        }
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Topic<K, V> {
+    /// The same topic with keys of another type.
+    pub fn with_key<T: ?Sized>(self, serializer: impl Serializer<T> + 'static) -> Topic<T, V> {
+        Topic {
+            producer: self.producer,
+            name: self.name,
+            topic: self.topic,
+            key: Arc::new(serializer),
+            value: self.value,
+        }
+    }
+
+    /// The same topic with values of another type.
+    pub fn with_value<T: ?Sized>(self, serializer: impl Serializer<T> + 'static) -> Topic<K, T> {
+        Topic {
+            producer: self.producer,
+            name: self.name,
+            topic: self.topic,
+            key: self.key,
+            value: Arc::new(serializer),
+        }
+    }
+
+    /// The topic's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A record for this topic, to be given headers, a partition or a timestamp.
+    pub fn record<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> TopicRecord<'a, K, V> {
+        TopicRecord {
+            topic: self,
+            key: key.nullable(),
+            value: value.nullable(),
+            partition: None,
+            timestamp: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sends a record: resolves when the brokers have acknowledged it. `None` is a null key, and
+    /// as a value a tombstone.
+    ///
+    /// # Errors
+    /// As [`Producer::send`](crate::Producer::send); besides [`ErrorKind::Serialize`].
+    pub async fn send<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> Result<RecordMetadata, ProduceError> {
+        self.record(key, value).send().await
+    }
+
+    /// Resolves when the record is accepted; the [`Delivery`] tells how it ends.
+    ///
+    /// # Errors
+    /// As [`Producer::enqueue`](crate::Producer::enqueue); besides [`ErrorKind::Serialize`].
+    pub async fn enqueue<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> Result<Delivery, EnqueueError> {
+        self.record(key, value).enqueue().await
+    }
+
+    /// Accepts the record now or not at all.
+    ///
+    /// # Errors
+    /// What it would have to wait for, or why it will never be accepted.
+    pub fn try_enqueue<'a>(
+        &'a self,
+        key: impl Nullable<'a, K>,
+        value: impl Nullable<'a, V>,
+    ) -> Result<Delivery, TryEnqueueError<()>> {
+        self.record(key, value).try_enqueue()
+    }
+
+    /// The same topic for threads that may block.
+    pub fn blocking(&self) -> blocking::Topic<'_, K, V> {
+        blocking::Topic(self)
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Clone for Topic<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            producer: self.producer.clone(),
+            name: Arc::clone(&self.name),
+            topic: self.topic.clone(),
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&self.value),
+        }
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for Topic<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A record of a typed topic, before it is sent.
+#[must_use = "a record does nothing until it is sent or enqueued"]
+pub struct TopicRecord<'a, K: ?Sized, V: ?Sized> {
+    topic: &'a Topic<K, V>,
+    key: Option<&'a K>,
+    value: Option<&'a V>,
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+    headers: Vec<Header>,
+}
+
+impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
+    /// Adds a header; keys may repeat, and the order is kept.
+    pub fn header<'h>(mut self, key: impl Into<String>, value: impl Into<Payload<'h>>) -> Self {
+        self.headers.push(header(key, value));
+        self
+    }
+
+    /// Sends it to this partition, whatever its key.
+    pub fn partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// The record's time, in milliseconds since the Unix epoch; by default the time of acceptance.
+    pub fn timestamp(mut self, millis: i64) -> Self {
+        self.timestamp = Some(millis);
+        self
+    }
+
+    /// As [`Topic::send`].
+    ///
+    /// # Errors
+    /// As [`Topic::send`].
+    pub async fn send(self) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue().await?.await
+    }
+
+    /// As [`Topic::enqueue`].
+    ///
+    /// # Errors
+    /// As [`Topic::enqueue`].
+    pub async fn enqueue(mut self) -> Result<Delivery, EnqueueError> {
+        let handle = self.topic;
+        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
+        let mut scratch = Scratch::take();
+        let record = self.serialize(&mut scratch)?;
+        handle.producer.shared.accept(topic, record).await
+    }
+
+    /// As [`Topic::try_enqueue`].
+    ///
+    /// # Errors
+    /// As [`Topic::try_enqueue`].
+    pub fn try_enqueue(mut self) -> Result<Delivery, TryEnqueueError<()>> {
+        let handle = self.topic;
+        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
+        let mut scratch = Scratch::take();
+        let record = self.serialize(&mut scratch)?;
+        handle.producer.shared.try_accept(topic, &record)
+    }
+
+    fn serialize<'s>(
+        &'s mut self,
+        scratch: &'s mut Scratch,
+    ) -> Result<NewRecord<'s>, EnqueueError> {
+        let name = &*self.topic.name;
+        let (key, value) = (&mut scratch.key, &mut scratch.value);
+        if let Some(from) = self.key {
+            let mut context = SerializeContext::new(name, RecordPart::Key, &mut self.headers);
+            let serialized = self.topic.key.serialize(&mut context, from, key);
+            serialized.map_err(|error| failed(RecordPart::Key, &error))?;
+        }
+        if let Some(from) = self.value {
+            let mut context = SerializeContext::new(name, RecordPart::Value, &mut self.headers);
+            let serialized = self.topic.value.serialize(&mut context, from, value);
+            serialized.map_err(|error| failed(RecordPart::Value, &error))?;
+        }
+        Ok(NewRecord {
+            partition: self.partition,
+            timestamp: self.timestamp,
+            key: self.key.map(|_| key.as_slice()),
+            value: self.value.map(|_| value.as_slice()),
+            headers: &self.headers,
+        })
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for TopicRecord<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicRecord")
+            .field("topic", &self.topic.name)
+            .field("partition", &self.partition)
+            .field("timestamp", &self.timestamp)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+fn failed(part: RecordPart, error: &crate::SerializeError) -> EnqueueError {
+    EnqueueError::new(ErrorKind::Serialize {
+        part: part.name(),
+        reason: error.to_string(),
+    })
+}
+
+/// Buffers for one record's serialized key and value. They come from the thread and return to the
+/// thread that the record is accepted on.
+#[derive(Default)]
+struct Scratch {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<(Vec<u8>, Vec<u8>)> = const { Cell::new((Vec::new(), Vec::new())) };
+}
+
+impl Scratch {
+    fn take() -> Self {
+        let (key, value) = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        Self { key, value }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let kept = |buffer: &mut Vec<u8>| {
+            buffer.clear();
+            match buffer.capacity() {
+                0..=SCRATCH_KEPT => std::mem::take(buffer),
+                _ => Vec::new(),
+            }
+        };
+        let both = (kept(&mut self.key), kept(&mut self.value));
+        // At the thread's end its place is gone already.
+        let _ = SCRATCH.try_with(|place| place.set(both));
+    }
+}
