@@ -237,7 +237,7 @@ impl Sender {
             }
         }
         self.hurried = hurried;
-        if let Some(deadline) = self.accumulator.closing.deadline() {
+        if let Some(deadline) = self.accumulator.closing.deadline().filter(|_| !self.closed) {
             self.timers.arm(Timer::Close, deadline);
         }
     }

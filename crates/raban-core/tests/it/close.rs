@@ -12,7 +12,9 @@ use crate::harness::{Harness, poll};
 fn close_delivers_first() {
     let mut harness = Harness::new(&[("linger.ms", "1000")]);
     let delivery = harness.send("v");
-    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(5));
+    let mut close = harness
+        .accumulator
+        .close(harness.now, Duration::from_secs(5));
     harness.run();
     assert!(poll(&mut close).is_pending());
     harness.answer_next(ErrorCode::NONE);
@@ -31,7 +33,9 @@ fn what_isn_t_done_in_time_fails_and_says_whether_it_may_be_written() {
     let sent = harness.send("sent");
     harness.run();
     let waiting = harness.send("waiting");
-    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(1));
+    let mut close = harness
+        .accumulator
+        .close(harness.now, Duration::from_secs(1));
     harness.advance(Duration::from_secs(1));
     let Poll::Ready(report) = poll(&mut close) else {
         panic!("its time is over");
@@ -53,7 +57,9 @@ fn calls_that_wait_fail_at_once() {
     };
     let mut wait = EnqueueWait::default();
     assert!(harness.poll_enqueue(&record, &mut wait).is_pending());
-    let mut close = harness.accumulator.close(harness.now, Duration::from_secs(60));
+    let mut close = harness
+        .accumulator
+        .close(harness.now, Duration::from_secs(60));
     let Poll::Ready(Err(error)) = harness.poll_enqueue(&record, &mut wait) else {
         panic!("the producer closes");
     };

@@ -236,7 +236,10 @@ impl Harness {
                 self.reply::<MetadataRequest>(conn, version, id, &response);
             }
             ApiKey::InitProducerId => {
-                let error = self.producer_id_errors.pop_front().unwrap_or(ErrorCode::NONE);
+                let error = self
+                    .producer_id_errors
+                    .pop_front()
+                    .unwrap_or(ErrorCode::NONE);
                 self.next_producer_id += 1;
                 let response = InitProducerIdResponse {
                     error_code: error,
@@ -314,7 +317,13 @@ impl Harness {
         }
     }
 
-    fn reply<R: Request>(&mut self, conn: ConnectionId, version: i16, id: i32, response: &R::Response) {
+    fn reply<R: Request>(
+        &mut self,
+        conn: ConnectionId,
+        version: i16,
+        id: i32,
+        response: &R::Response,
+    ) {
         let frame = encode_response::<R>(version, id, response).unwrap();
         let content = frame.to_bytes().slice(4..);
         self.sender.handle_frame(self.now, conn, content);
@@ -322,7 +331,10 @@ impl Harness {
 
     /// Answers the oldest Produce request with this code for all its partitions.
     pub(crate) fn answer_next(&mut self, code: ErrorCode) {
-        let produced = self.produced.pop_front().expect("a request waits for an answer");
+        let produced = self
+            .produced
+            .pop_front()
+            .expect("a request waits for an answer");
         self.answer(&produced, code);
     }
 

@@ -24,9 +24,9 @@ fn a_refused_producer_id_fails_the_records_and_not_the_producer() {
     let mut harness = Harness::new(&[]);
     harness
         .producer_id_errors
-        .push_back(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+        .extend([ErrorCode::CLUSTER_AUTHORIZATION_FAILED; 2]);
     let refused = harness.send("refused");
-    harness.run();
+    harness.advance(Duration::from_millis(150));
     let error = refused.try_outcome().unwrap().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Rejected { code, .. }
         if *code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED));

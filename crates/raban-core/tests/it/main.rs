@@ -3,7 +3,6 @@
 mod harness;
 
 mod close;
-mod config;
 mod flush;
 mod idempotence;
 mod memory;

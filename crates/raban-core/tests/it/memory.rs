@@ -29,15 +29,27 @@ fn record(value: &[u8]) -> NewRecord<'_> {
 fn a_full_buffer_makes_calls_wait_and_goes_on_in_their_order() {
     let mut harness = small();
     let value = [b'x'; 900];
-    let accepted: Vec<_> = (0..4).map(|_| harness.enqueue(&record(&value)).unwrap()).collect();
+    let accepted: Vec<_> = (0..4)
+        .map(|_| harness.enqueue(&record(&value)).unwrap())
+        .collect();
     let topic = harness.topic();
     assert!(matches!(
-        harness.accumulator.try_enqueue(harness.now, &topic, &record(&value)),
+        harness
+            .accumulator
+            .try_enqueue(harness.now, &topic, &record(&value)),
         Err(TryEnqueueError::Full)
     ));
     let mut waits = [EnqueueWait::default(), EnqueueWait::default()];
-    assert!(harness.poll_enqueue(&record(&value), &mut waits[0]).is_pending());
-    assert!(harness.poll_enqueue(&record(&value), &mut waits[1]).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut waits[0])
+            .is_pending()
+    );
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut waits[1])
+            .is_pending()
+    );
     harness.run();
     harness.answer_next(ErrorCode::NONE);
     let second = harness.poll_enqueue(&record(&value), &mut waits[1]);
@@ -66,12 +78,24 @@ fn a_dropped_wait_lets_the_next_one_go() {
         harness.enqueue(&record(&value)).unwrap().detach();
     }
     let mut waits = [EnqueueWait::default(), EnqueueWait::default()];
-    assert!(harness.poll_enqueue(&record(&value), &mut waits[0]).is_pending());
-    assert!(harness.poll_enqueue(&record(&value), &mut waits[1]).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut waits[0])
+            .is_pending()
+    );
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut waits[1])
+            .is_pending()
+    );
     let [first, mut second] = waits;
     drop(first);
     harness.answer_all();
-    assert!(harness.poll_enqueue(&record(&value), &mut second).is_ready());
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut second)
+            .is_ready()
+    );
 }
 
 #[test]
@@ -82,14 +106,25 @@ fn a_buffer_that_stays_full_is_an_error_after_max_block_ms() {
         harness.enqueue(&record(&value)).unwrap().detach();
     }
     let mut wait = EnqueueWait::default();
-    assert!(harness.poll_enqueue(&record(&value), &mut wait).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut wait)
+            .is_pending()
+    );
     harness.advance(Duration::from_millis(4999));
-    assert!(harness.poll_enqueue(&record(&value), &mut wait).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&record(&value), &mut wait)
+            .is_pending()
+    );
     harness.advance(Duration::from_millis(1));
     let Poll::Ready(Err(error)) = harness.poll_enqueue(&record(&value), &mut wait) else {
         panic!("time is over");
     };
-    assert!(matches!(error.kind(), ErrorKind::MemoryTimeout { capacity: 4000, .. }));
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::MemoryTimeout { capacity: 4000, .. }
+    ));
 }
 
 #[test]
@@ -99,7 +134,11 @@ fn a_record_that_can_never_fit_is_refused_alone() {
     let error = harness.enqueue(&record(&huge)).unwrap_err();
     assert!(matches!(
         error.kind(),
-        ErrorKind::RecordTooLarge { setting: "buffer.memory", limit: 4000, .. }
+        ErrorKind::RecordTooLarge {
+            setting: "buffer.memory",
+            limit: 4000,
+            ..
+        }
     ));
     harness.enqueue(&record(b"small")).unwrap().detach();
 }

@@ -50,7 +50,11 @@ fn a_missing_topic_is_waited_for_and_then_named() {
     };
     assert!(matches!(cause, Some(Cause::Broker { code, .. })
         if code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
-    assert!(harness.metadata_requests < 100, "with backoff: {}", harness.metadata_requests);
+    assert!(
+        harness.metadata_requests < 100,
+        "with backoff: {}",
+        harness.metadata_requests
+    );
 }
 
 #[test]
@@ -83,15 +87,26 @@ fn a_partition_beyond_the_topic_is_refused_after_one_look_and_found_after_growth
     let mut harness = Harness::new(&[]);
     harness.enqueue(&to_partition(0)).unwrap().detach();
     let mut wait = EnqueueWait::default();
-    assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&to_partition(3), &mut wait)
+            .is_pending()
+    );
     harness.advance(Duration::from_secs(1));
     let Poll::Ready(Err(error)) = harness.poll_enqueue(&to_partition(3), &mut wait) else {
         panic!("there is one partition");
     };
-    assert!(matches!(error.kind(), ErrorKind::InvalidPartition { count: 1, .. }));
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::InvalidPartition { count: 1, .. }
+    ));
     harness.partitions = 4;
     let mut wait = EnqueueWait::default();
-    assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_pending());
+    assert!(
+        harness
+            .poll_enqueue(&to_partition(3), &mut wait)
+            .is_pending()
+    );
     harness.advance(Duration::from_secs(1));
     assert!(harness.poll_enqueue(&to_partition(3), &mut wait).is_ready());
 }

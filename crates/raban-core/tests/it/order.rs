@@ -152,7 +152,10 @@ fn the_driver_is_woken_per_batch_not_per_record() {
         harness.send("x").detach();
     }
     assert!(harness.driver_wakes() - before <= 1);
-    harness.accumulator.flush(harness.now).run_down(&mut harness);
+    harness
+        .accumulator
+        .flush(harness.now)
+        .run_down(&mut harness);
 }
 
 /// Runs the producer until the flush is done.

@@ -25,7 +25,11 @@ fn a_lost_leader_is_looked_for_and_the_row_sent_again_in_order() {
         harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
     }
     harness.advance(Duration::from_secs(2));
-    assert_eq!(harness.produced.len(), 1, "the first goes alone to the new leader");
+    assert_eq!(
+        harness.produced.len(),
+        1,
+        "the first goes alone to the new leader"
+    );
     assert_eq!(harness.produced[0].values(), ["0"]);
     assert_eq!(harness.produced[0].batch().header.base_sequence, 1);
     harness.answer_next(ErrorCode::NONE);
@@ -85,7 +89,9 @@ fn a_definite_error_fails_that_batch_alone_and_the_rest_goes_on_under_a_new_epoc
     harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
     harness.advance(Duration::from_secs(2));
     let error = bad.try_outcome().unwrap().unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Rejected { code, .. } if *code == ErrorCode::MESSAGE_TOO_LARGE));
+    assert!(
+        matches!(error.kind(), ErrorKind::Rejected { code, .. } if *code == ErrorCode::MESSAGE_TOO_LARGE)
+    );
     assert!(!error.may_have_been_written());
     assert_eq!(error.attempts().len(), 1);
     let header = harness.produced[0].batch().header;
@@ -101,7 +107,10 @@ fn retries_0_gives_up_at_once_and_says_what_is_known() {
     harness.run();
     harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
     let error = refused.try_outcome().unwrap().unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::RetriesExhausted { retries: 0, .. }));
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::RetriesExhausted { retries: 0, .. }
+    ));
     assert!(!error.may_have_been_written());
 
     let lost = harness.send("lost");

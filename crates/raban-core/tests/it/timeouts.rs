@@ -33,8 +33,10 @@ fn a_batch_that_waits_too_long_fails_with_its_story() {
     }
     harness.advance(Duration::from_secs(1));
     let error = sent.try_outcome().unwrap().unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::DeliveryTimeout { waited, .. }
-        if *waited == Duration::from_secs(120)));
+    assert!(
+        matches!(error.kind(), ErrorKind::DeliveryTimeout { waited, .. }
+        if *waited == Duration::from_secs(120))
+    );
     assert!(error.may_have_been_written());
     assert!(matches!(
         &error.attempts()[0].outcome,
