@@ -79,12 +79,6 @@ impl<T> WaitingRequests<T> {
         self.by_connection.values().map(|w| w.deadline).min()
     }
 
-    /// Connections whose requests have waited until `now`.
-    pub(crate) fn expired(&self, now: Duration) -> Vec<u64> {
-        let expired = self.by_connection.iter().filter(|(_, w)| w.deadline <= now);
-        expired.map(|(connection, _)| *connection).collect()
-    }
-
     /// Ends the wait of a connection's request.
     pub(crate) fn take(&mut self, connection: u64) -> Option<Waiting<T>> {
         let waiting = self.by_connection.remove(&connection)?;
@@ -129,7 +123,6 @@ mod tests {
         );
         assert_eq!(all.take(1).map(|w| w.request), Some("fetch"));
         assert!(all.take(1).is_none());
-        assert_eq!(all.expired(Duration::from_secs(3)), [2]);
         all.take(2);
         assert!(all.by_partition.is_empty() && all.by_connection.is_empty());
     }

@@ -66,7 +66,6 @@ fn advertised(key: ApiKey) -> ApiVersion {
             versions.min
         },
         max_version: versions.max,
-        ..Default::default()
     }
 }
 

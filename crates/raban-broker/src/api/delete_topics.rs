@@ -35,7 +35,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: DeleteTopicsRequest) -> Del
             topic_id,
             error_code,
             error_message,
-            ..Default::default()
         }
     });
     DeleteTopicsResponse {

@@ -33,7 +33,6 @@ pub(super) fn handle(
         TopicResponse {
             name,
             partitions,
-            ..Default::default()
         }
     });
     DescribeProducersResponse {
@@ -69,7 +68,6 @@ fn describe(
             last_timestamp: state.last_timestamp(),
             coordinator_epoch: -1,
             current_txn_start_offset: -1,
-            ..Default::default()
         });
     PartitionResponse {
         partition_index: index,

@@ -133,7 +133,6 @@ fn read(cluster: &mut Cluster, parked: &ParkedFetch) -> Found {
             topic: topic.topic.clone(),
             topic_id: topic.topic_id,
             partitions,
-            ..Default::default()
         });
     }
     found
@@ -182,7 +181,6 @@ fn read_partition(
             data.diverging_epoch = EpochEndOffset {
                 epoch,
                 end_offset: epoch_end,
-                ..Default::default()
             };
             return Ok((data, false));
         }

@@ -45,12 +45,11 @@ pub(super) fn handle(
                 true => Err(ErrorCode::INVALID_REQUEST),
                 false => find(cluster, context, &topic.name, wanted),
             };
-            respond(wanted.partition_index, position)
+            respond(context.version, wanted.partition_index, position)
         });
         ListOffsetsTopicResponse {
             name: topic.name.clone(),
             partitions: partitions.collect(),
-            ..Default::default()
         }
     });
     ListOffsetsResponse {
@@ -116,6 +115,7 @@ fn position(partition: &mut Partition, timestamp: i64) -> Result<Position, raban
 }
 
 fn respond(
+    version: i16,
     partition_index: i32,
     position: Result<Position, ErrorCode>,
 ) -> ListOffsetsPartitionResponse {
@@ -128,8 +128,8 @@ fn respond(
         error_code,
         timestamp,
         offset,
-        leader_epoch,
-        ..Default::default()
+        // Before version 4 there is no place for it.
+        leader_epoch: if version >= 4 { leader_epoch } else { -1 },
     }
 }
 

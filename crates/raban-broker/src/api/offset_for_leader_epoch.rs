@@ -22,7 +22,6 @@ pub(super) fn handle(
         OffsetForLeaderTopicResult {
             topic: topic.topic,
             partitions,
-            ..Default::default()
         }
     });
     OffsetForLeaderEpochResponse {
@@ -56,6 +55,5 @@ fn end_offset(
         partition: request.partition,
         leader_epoch,
         end_offset,
-        ..Default::default()
     }
 }

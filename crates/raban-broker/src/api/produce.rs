@@ -74,7 +74,6 @@ fn produce_topic(
         partition_responses: partitions.collect(),
         name: topic.name,
         topic_id: topic.topic_id,
-        ..Default::default()
     }
 }
 
@@ -128,7 +127,6 @@ fn respond(index: i32, produced: Result<(Produced, i64), Rejection>) -> Partitio
                 BatchIndexAndErrorMessage {
                     batch_index,
                     batch_index_error_message: Some(message),
-                    ..Default::default()
                 }
             });
             PartitionProduceResponse {
