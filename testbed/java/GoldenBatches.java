@@ -1,11 +1,8 @@
 // Writes bytes by Apache Kafka's own classes for raban's tests, and reads batches that raban wrote.
 //
-// The class path is that of the Java client and of a JSON library; in testbed/kafka:
+// From the root of the repository:
 //
-//     mvn -q dependency:build-classpath -Dmdep.outputFile=/tmp/classpath
-//
-// Then, from the root of the repository:
-//
+//     mvn -q -f testbed/kafka/pom.xml dependency:build-classpath -Dkafka.version=4.4.0 -Dmdep.outputFile=/tmp/classpath
 //     java -cp "$(cat /tmp/classpath)" testbed/java/GoldenBatches.java write \
 //         crates/raban-protocol/tests/golden crates/raban-core/tests/golden/murmur2.tsv
 //     java -cp "$(cat /tmp/classpath)" testbed/java/GoldenBatches.java read BATCH...

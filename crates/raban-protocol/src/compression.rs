@@ -33,13 +33,7 @@ pub enum Compression {
 
 impl Compression {
     /// All of them, by id.
-    pub const ALL: [Self; 5] = [
-        Self::None,
-        Self::Gzip,
-        Self::Snappy,
-        Self::Lz4,
-        Self::Zstd,
-    ];
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
 
     /// The id in the lowest three bits of a batch's attributes.
     pub const fn id(self) -> u8 {

@@ -93,7 +93,10 @@ pub fn record_upper_bound(record: &RecordRef<'_>) -> usize {
 /// Records of 2 GiB can't be expressed; producers refuse them by `max.request.size` before they come here.
 #[inline]
 fn record_int(len: usize) -> i32 {
-    assert!(len <= i32::MAX as usize, "a record is at most 2^31 - 1 bytes");
+    assert!(
+        len <= i32::MAX as usize,
+        "a record is at most 2^31 - 1 bytes"
+    );
     len as i32
 }
 

@@ -52,12 +52,13 @@ pub(super) fn compress(input: &[u8], out: &mut BytesMut) -> Result<(), Compressi
         let length_at = out.len();
         let block_at = length_at + 4;
         out.resize(block_at + get_maximum_output_size(block.len()), 0);
-        let written = compress_into_with_table(block, &mut out[block_at..], &mut table).map_err(
-            |error| CompressionError::Failed {
-                compression: LZ4,
-                reason: error.to_string(),
-            },
-        )?;
+        let written =
+            compress_into_with_table(block, &mut out[block_at..], &mut table).map_err(|error| {
+                CompressionError::Failed {
+                    compression: LZ4,
+                    reason: error.to_string(),
+                }
+            })?;
         let length = if written < block.len() {
             out.truncate(block_at + written);
             written as u32
@@ -155,7 +156,9 @@ impl Frame {
             out.extend_from_slice(block);
             return Ok(());
         }
-        let most = self.max_block_len.min(block.len().saturating_mul(MAX_RATIO));
+        let most = self
+            .max_block_len
+            .min(block.len().saturating_mul(MAX_RATIO));
         let room = most.min(limit - at);
         out.resize(at + room, 0);
         let (before, place) = out.split_at_mut(at);

@@ -80,9 +80,10 @@ impl<'a> Iterator for Blocks<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let split = self.rest.split_first_chunk().and_then(|(length, rest)| {
-            rest.split_at_checked((self.length_of)(*length) as usize)
-        });
+        let split = self
+            .rest
+            .split_first_chunk()
+            .and_then(|(length, rest)| rest.split_at_checked((self.length_of)(*length) as usize));
         let Some((block, rest)) = split else {
             self.rest = &[];
             return Some(Err(corrupt("a block ends early")));

@@ -30,7 +30,11 @@ fn compressed(codec: &Codec, input: &[u8]) -> Vec<u8> {
 }
 
 /// Decompressing bytes from anywhere ends in bytes within the limit, or in an error that isn't a panic of a codec.
-fn check_hostile(compression: Compression, input: &[u8], limit: usize) -> Result<(), TestCaseError> {
+fn check_hostile(
+    compression: Compression,
+    input: &[u8],
+    limit: usize,
+) -> Result<(), TestCaseError> {
     match decompress(compression, input, limit) {
         Ok(out) => prop_assert!(out.len() <= limit),
         Err(CompressionError::Failed { reason, .. }) => prop_assert!(false, "{reason}"),
@@ -44,7 +48,10 @@ fn inputs() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..200),
         (any::<u8>(), 0_usize..70_000).prop_map(|(byte, len)| vec![byte; len]),
-        (proptest::collection::vec(any::<u8>(), 1..40), 1_usize..2_000)
+        (
+            proptest::collection::vec(any::<u8>(), 1..40),
+            1_usize..2_000
+        )
             .prop_map(|(word, times)| word.repeat(times)),
     ];
     proptest::collection::vec(part, 0..5).prop_map(|parts| parts.concat())
@@ -94,10 +101,7 @@ fn output_is_appended() {
         codec.compress(b"input", &mut out).unwrap();
         let after = out.split_off(6);
         assert_eq!(&out[..], b"before");
-        assert_eq!(
-            decompress(codec.compression(), &after, 5).unwrap(),
-            "input"
-        );
+        assert_eq!(decompress(codec.compression(), &after, 5).unwrap(), "input");
     }
 }
 
@@ -271,7 +275,9 @@ mod zstd_frames {
     fn a_wide_window_costs_nothing() {
         // A window of 2 GiB, no content size, one raw block.
         let frame = b"\x28\xb5\x2f\xfd\x00\xa8\x19\0\0abc";
-        assert!(decompress_zstd(frame, LIMIT).is_ok_and(|out| out == "abc") || cfg!(feature = "zstd-c"));
+        assert!(
+            decompress_zstd(frame, LIMIT).is_ok_and(|out| out == "abc") || cfg!(feature = "zstd-c")
+        );
     }
 
     #[test]
@@ -289,7 +295,7 @@ mod zstd_frames {
         // 100,000 blocks of 128 KiB of zeros each: 12 GiB in 400 KB.
         let mut bomb = b"\x28\xb5\x2f\xfd\x00\x58".to_vec();
         for _ in 0..100_000 {
-            bomb.extend_from_slice(&(128_u32 * 1024 << 3 | 1 << 1).to_le_bytes()[..3]);
+            bomb.extend_from_slice(&((128_u32 * 1024) << 3 | 1 << 1_u32).to_le_bytes()[..3]);
             bomb.push(0);
         }
         bomb.extend_from_slice(&[1, 0, 0]);

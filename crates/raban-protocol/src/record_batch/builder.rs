@@ -68,7 +68,10 @@ impl RecordsBuilder {
     #[inline]
     pub fn append(&mut self, timestamp: i64, record: &RecordRef<'_>) -> u32 {
         let index = self.count;
-        assert!(index < i32::MAX as u32, "a batch counts its records in 31 bits");
+        assert!(
+            index < i32::MAX as u32,
+            "a batch counts its records in 31 bits"
+        );
         let body = self.body_len(timestamp, record);
         // Once for the whole record: the copies below find their place.
         self.buffer.reserve(varint_len(record_int(body)) + body);
@@ -80,7 +83,8 @@ impl RecordsBuilder {
         prefix.put_varint(index as i32);
         prefix.put_varint(nullable_int(record.key));
         self.buffer.extend_from_slice(prefix.as_slice());
-        self.buffer.extend_from_slice(record.key.unwrap_or_default());
+        self.buffer
+            .extend_from_slice(record.key.unwrap_or_default());
         self.put_nullable(record.value);
         self.put_varint(record_int(record.headers.len()));
         for header in record.headers {

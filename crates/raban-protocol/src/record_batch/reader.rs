@@ -89,9 +89,7 @@ impl RecordReader {
             left,
             base_offset: header.base_offset,
             base_timestamp: header.base_timestamp,
-            append_time: header
-                .is_log_append_time()
-                .then_some(header.max_timestamp),
+            append_time: header.is_log_append_time().then_some(header.max_timestamp),
         })
     }
 

@@ -196,6 +196,7 @@ fn run_java(scratch: &Path, files: &[PathBuf]) -> String {
         .args(["-q", "-B", "-f"])
         .arg(testbed.join("kafka/pom.xml"))
         .arg("dependency:build-classpath")
+        .arg("-Dkafka.version=4.4.0")
         .arg(format!("-Dmdep.outputFile={}", class_path.display()))
         .output()
         .unwrap();

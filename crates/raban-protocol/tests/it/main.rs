@@ -1,4 +1,5 @@
 //! Integration tests.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
 mod golden;
 mod record_batch;

@@ -11,12 +11,13 @@ pub(super) fn compress(
 ) -> Result<(), CompressionError> {
     let at = out.len();
     out.resize(at + zstd::zstd_safe::compress_bound(input.len()), 0);
-    let written = zstd::bulk::compress_to_buffer(input, &mut out[at..], level).map_err(|error| {
-        CompressionError::Failed {
-            compression: Compression::Zstd,
-            reason: error.to_string(),
-        }
-    })?;
+    let written =
+        zstd::bulk::compress_to_buffer(input, &mut out[at..], level).map_err(|error| {
+            CompressionError::Failed {
+                compression: Compression::Zstd,
+                reason: error.to_string(),
+            }
+        })?;
     out.truncate(at + written);
     Ok(())
 }
