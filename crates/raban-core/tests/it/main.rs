@@ -3,6 +3,7 @@
 mod harness;
 
 mod close;
+mod config;
 mod flush;
 mod idempotence;
 mod memory;
