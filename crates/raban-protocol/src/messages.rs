@@ -9,6 +9,8 @@
 
 mod definition;
 mod field;
+#[cfg(test)]
+mod tests;
 
 pub mod api_versions;
 pub mod create_topics;

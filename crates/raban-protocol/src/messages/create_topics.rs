@@ -72,7 +72,7 @@ message! {
         /// How many replicas each of them has; -1 if that isn't known.
         replication_factor: i16 [5.., ignorable] = -1,
         /// The settings in force for it; null if the client may not see them (KIP-525).
-        configs: Option<Vec<CreatableTopicConfigs>> [5.., ignorable],
+        configs: Option<Vec<CreatableTopicConfigs>> [5.., ignorable] = Some(Vec::new()),
     }
 
     /// A setting in force for a topic.

@@ -206,6 +206,21 @@ macro_rules! structs {
                     }
                     Ok(value)
                 }
+
+                #[cfg(test)]
+                fn sample(at: At, entropy: &mut $crate::messages::tests::Entropy<'_>) -> Self {
+                    let mut value = Self::default();
+                    $(
+                        if clause!(@versions $($($clause)*)?).contains(&at.version) {
+                            let sample: $type = Field::sample(at, entropy);
+                            let null = clause!(@null $($($clause)*)?);
+                            if !sample.is_null() || null.contains(&at.version) {
+                                value.$field = sample;
+                            }
+                        }
+                    )*
+                    value
+                }
             }
         };
     )*};

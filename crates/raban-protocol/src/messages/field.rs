@@ -5,6 +5,9 @@ use bytes::Bytes;
 use crate::error_code::ErrorCode;
 use crate::primitives::{DecodeError, EncodeError, Reader, Records, Uuid, Writer};
 
+#[cfg(test)]
+use super::tests::Entropy;
+
 /// The version that a message is written or read in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct At {
@@ -32,6 +35,10 @@ pub(crate) trait Field: Sized {
     fn is_null(&self) -> bool {
         false
     }
+
+    /// Any value that can be said in the version.
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self;
 }
 
 /// A value in whose place there can be null: its length is -1 then.
@@ -44,10 +51,14 @@ pub(crate) trait Nullable: Sized {
     fn encode_nullable(value: Option<&Self>, at: At, w: &mut Writer) -> Result<(), EncodeError>;
 
     fn decode_nullable(at: At, r: &mut Reader) -> Result<Option<Self>, DecodeError>;
+
+    /// Any value that can be said in the version.
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self;
 }
 
 macro_rules! number_fields {
-    ($($type:ty: $len:literal, $put:ident, $get:ident;)*) => {$(
+    ($($type:ty: $len:literal, $put:ident, $get:ident, $sample:expr;)*) => {$(
         impl Field for $type {
             #[inline]
             fn min_len(_: At) -> usize {
@@ -64,17 +75,22 @@ macro_rules! number_fields {
             fn decode(_: At, r: &mut Reader) -> Result<Self, DecodeError> {
                 r.$get()
             }
+
+            #[cfg(test)]
+            fn sample(_: At, entropy: &mut Entropy<'_>) -> Self {
+                $sample(entropy)
+            }
         }
     )*};
 }
 
 number_fields! {
-    bool: 1, put_bool, get_bool;
-    i8: 1, put_i8, get_i8;
-    i16: 2, put_i16, get_i16;
-    i32: 4, put_i32, get_i32;
-    i64: 8, put_i64, get_i64;
-    Uuid: 16, put_uuid, get_uuid;
+    bool: 1, put_bool, get_bool, |entropy: &mut Entropy<'_>| entropy.flag();
+    i8: 1, put_i8, get_i8, |entropy: &mut Entropy<'_>| entropy.number() as i8;
+    i16: 2, put_i16, get_i16, |entropy: &mut Entropy<'_>| entropy.number() as i16;
+    i32: 4, put_i32, get_i32, |entropy: &mut Entropy<'_>| entropy.number() as i32;
+    i64: 8, put_i64, get_i64, |entropy: &mut Entropy<'_>| entropy.number();
+    Uuid: 16, put_uuid, get_uuid, |entropy: &mut Entropy<'_>| Uuid([entropy.byte(); 16]);
 }
 
 impl Field for ErrorCode {
@@ -92,6 +108,11 @@ impl Field for ErrorCode {
     fn decode(at: At, r: &mut Reader) -> Result<Self, DecodeError> {
         i16::decode(at, r).map(Self)
     }
+
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self {
+        Self(i16::sample(at, entropy))
+    }
 }
 
 impl<T: Nullable> Field for T {
@@ -105,6 +126,11 @@ impl<T: Nullable> Field for T {
 
     fn decode(at: At, r: &mut Reader) -> Result<Self, DecodeError> {
         T::decode_nullable(at, r)?.ok_or(DecodeError::UnexpectedNull { what: T::WHAT })
+    }
+
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self {
+        T::sample(at, entropy)
     }
 }
 
@@ -124,6 +150,11 @@ impl<T: Nullable> Field for Option<T> {
     fn is_null(&self) -> bool {
         self.is_none()
     }
+
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self {
+        entropy.flag().then(|| T::sample(at, entropy))
+    }
 }
 
 impl Nullable for String {
@@ -139,6 +170,11 @@ impl Nullable for String {
 
     fn decode_nullable(at: At, r: &mut Reader) -> Result<Option<Self>, DecodeError> {
         r.get_nullable_string(at.flexible)
+    }
+
+    #[cfg(test)]
+    fn sample(_: At, entropy: &mut Entropy<'_>) -> Self {
+        entropy.string()
     }
 }
 
@@ -156,6 +192,11 @@ impl Nullable for Bytes {
     fn decode_nullable(at: At, r: &mut Reader) -> Result<Option<Self>, DecodeError> {
         r.get_nullable_bytes(at.flexible)
     }
+
+    #[cfg(test)]
+    fn sample(_: At, entropy: &mut Entropy<'_>) -> Self {
+        entropy.bytes()
+    }
 }
 
 impl Nullable for Records {
@@ -171,6 +212,11 @@ impl Nullable for Records {
 
     fn decode_nullable(at: At, r: &mut Reader) -> Result<Option<Self>, DecodeError> {
         r.get_nullable_records(at.flexible)
+    }
+
+    #[cfg(test)]
+    fn sample(_: At, entropy: &mut Entropy<'_>) -> Self {
+        Self::new(vec![entropy.bytes(), entropy.bytes()])
     }
 }
 
@@ -191,5 +237,11 @@ impl<T: Field> Nullable for Vec<T> {
 
     fn decode_nullable(at: At, r: &mut Reader) -> Result<Option<Self>, DecodeError> {
         r.get_nullable_array(at.flexible, T::min_len(at), |r| T::decode(at, r))
+    }
+
+    #[cfg(test)]
+    fn sample(at: At, entropy: &mut Entropy<'_>) -> Self {
+        let count = entropy.byte() % 4;
+        (0..count).map(|_| T::sample(at, entropy)).collect()
     }
 }

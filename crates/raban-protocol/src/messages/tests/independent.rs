@@ -1,0 +1,169 @@
+//! Every message against the crate `kafka-protocol`, written from the same schemas by other people.
+//!
+//! Ours to bytes, theirs from these bytes, theirs to bytes, ours from those. Field by field the values
+//! must be the same, which their debug output tells. `kafka-protocol` 0.18 speaks Kafka 4.1: it
+//! doesn't have ApiVersions 5 and ListOffsets 11, which are left to the round trips.
+
+use std::fmt::Debug;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages as theirs;
+use kafka_protocol::protocol::{Decodable, Encodable, Message as TheirMessage};
+use proptest::prelude::*;
+
+use super::{decode, encode, with_samples};
+use crate::api::{Message, VersionRange};
+use crate::messages as ours;
+use crate::messages::field::Field;
+use crate::primitives::Uuid;
+
+/// `newer` are fields of versions that only one of both has: the other doesn't know them.
+fn agree<M, T>(not_theirs: &[i16], newer: &[&str])
+where
+    M: Message + Field,
+    T: TheirMessage + Encodable + Decodable + Debug,
+{
+    let their_range = VersionRange {
+        min: T::VERSIONS.min,
+        max: T::VERSIONS.max,
+    };
+    for version in M::VERSIONS.min..=M::VERSIONS.max {
+        assert_eq!(
+            their_range.contains(version),
+            !not_theirs.contains(&version)
+        );
+        if !their_range.contains(version) {
+            continue;
+        }
+        with_samples(version, 24, |message: M| {
+            let our_bytes = encode(&message, version);
+            let mut rest = our_bytes.clone();
+            let their_message = T::decode(&mut rest, version).unwrap();
+            prop_assert!(rest.is_empty(), "they leave {} bytes", rest.len());
+            prop_assert_eq!(leaves(&message, newer), leaves(&their_message, newer));
+            let mut their_bytes = BytesMut::new();
+            their_message.encode(&mut their_bytes, version).unwrap();
+            let their_bytes: Bytes = their_bytes.freeze();
+            prop_assert_eq!(&their_bytes, &our_bytes);
+            prop_assert_eq!(decode::<M>(their_bytes, version), message);
+            Ok(())
+        });
+    }
+}
+
+/// Field names and plain values in a value's debug output, in order. Names of structs and wrappers
+/// are left out, as are the contents of byte strings, which the bytes on the wire tell. Fields named
+/// in `without` are left out too.
+fn leaves(value: &impl Debug, without: &[&str]) -> Vec<String> {
+    let mut leaves = all_leaves(&format!("{value:?}"));
+    while let Some(place) = leaves
+        .iter()
+        .position(|leaf| without.contains(&leaf.as_str()))
+    {
+        leaves.drain(place..place + 2);
+    }
+    leaves
+}
+
+fn all_leaves(text: &str) -> Vec<String> {
+    let mut rest = text;
+    let mut leaves = Vec::new();
+    while let Some(first) = rest.chars().next() {
+        let word_len = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at(word_len);
+        rest = match word {
+            "" if first == '"' => {
+                let end = end_of_string(rest);
+                leaves.push(rest[..end].to_owned());
+                &rest[end..]
+            }
+            "" => &rest[first.len_utf8()..],
+            "b" if after.starts_with('"') => {
+                leaves.push("bytes".to_owned());
+                &after[end_of_string(after)..]
+            }
+            "Records" => {
+                leaves.push("bytes".to_owned());
+                &after[after.find(')').unwrap()..]
+            }
+            "Uuid" => {
+                let (id, after) = after[1..].split_once(')').unwrap();
+                leaves.push(uuid_as_hex(id));
+                after
+            }
+            "unknown_tagged_fields" => after,
+            _ if word.len() == 36 && word.matches('-').count() == 4 => {
+                leaves.push(word.replace('-', ""));
+                after
+            }
+            _ => {
+                if word == "None" || !first.is_uppercase() {
+                    leaves.push(word.to_owned());
+                }
+                after
+            }
+        };
+    }
+    leaves
+}
+
+/// Where the quoted string that `text` starts with ends.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return place + 1,
+            _ => {}
+        }
+    }
+    panic!("{text} is not closed");
+}
+
+/// Samples have ids of sixteen equal bytes.
+fn uuid_as_hex(id: &str) -> String {
+    let byte = (0..=255).find(|byte| Uuid([*byte; 16]).to_string() == id);
+    format!("{:02x}", byte.unwrap()).repeat(16)
+}
+
+#[test]
+fn leaves_are_names_and_values() {
+    let topic = ours::metadata::MetadataRequestTopic {
+        topic_id: Uuid([0xab; 16]),
+        name: Some("a\"b".to_owned()),
+    };
+    let id = "ab".repeat(16);
+    let expected = ["topic_id", &id, "name", r#""a\"b""#];
+    assert_eq!(leaves(&topic, &[]), expected);
+    assert_eq!(leaves(&topic, &["topic_id"]), expected[2..]);
+}
+
+macro_rules! agreement {
+    ($($test:ident: $($message:ident)*, not theirs: $not_theirs:expr, newer: $newer:expr;)*) => {$(
+        #[test]
+        fn $test() {
+            $(agree::<ours::$message, theirs::$message>(&$not_theirs, &$newer);)*
+        }
+    )*};
+}
+
+agreement! {
+    api_versions: ApiVersionsRequest, not theirs: [5], newer: ["cluster_id", "node_id"];
+    api_versions_response: ApiVersionsResponse, not theirs: [5], newer: [];
+    create_topics: CreateTopicsRequest CreateTopicsResponse, not theirs: [], newer: [];
+    delete_topics: DeleteTopicsRequest DeleteTopicsResponse, not theirs: [], newer: [];
+    describe_producers: DescribeProducersRequest DescribeProducersResponse, not theirs: [], newer: [];
+    fetch: FetchRequest FetchResponse, not theirs: [], newer: [];
+    init_producer_id: InitProducerIdRequest, not theirs: [], newer: ["enable_2_pc", "keep_prepared_txn"];
+    init_producer_id_response: InitProducerIdResponse, not theirs: [],
+        newer: ["ongoing_txn_producer_id", "ongoing_txn_producer_epoch"];
+    list_offsets: ListOffsetsRequest ListOffsetsResponse, not theirs: [11], newer: [];
+    metadata: MetadataRequest MetadataResponse, not theirs: [], newer: [];
+    offset_for_leader_epoch: OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse, not theirs: [], newer: [];
+    produce: ProduceRequest ProduceResponse, not theirs: [], newer: [];
+    sasl_authenticate: SaslAuthenticateRequest SaslAuthenticateResponse, not theirs: [], newer: [];
+    sasl_handshake: SaslHandshakeRequest SaslHandshakeResponse, not theirs: [], newer: [];
+}
