@@ -7,6 +7,7 @@ pub(crate) mod closing;
 pub(crate) mod generations;
 pub(crate) mod memory;
 pub(crate) mod partition;
+pub(crate) mod ratio;
 pub(crate) mod signal;
 pub(crate) mod topic;
 pub(crate) mod waits;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use raban_protocol::compression::Compression;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::record_batch::{HEADER_LEN, RecordRef, record_upper_bound};
 
@@ -416,7 +418,7 @@ impl Accumulator {
         record: &RecordRef<'_>,
         call: Option<WaitId>,
     ) -> Result<Appended, Blocked> {
-        let batch_size = self.config.batch_size;
+        let batch_size = self.batch_limit(partition);
         loop {
             let mut state = partition.lock();
             if state.open.is_none() {
@@ -458,6 +460,16 @@ impl Accumulator {
                 bytes,
                 batch_ends: len + bytes > batch_size,
             });
+        }
+    }
+
+    /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
+    fn batch_limit(&self, partition: &Partition) -> usize {
+        match self.config.codec.compression() {
+            Compression::None => self.config.batch_size,
+            _ => partition
+                .ratio
+                .uncompressed(self.config.batch_size, self.config.max_request_size),
         }
     }
 
@@ -511,6 +523,9 @@ impl Accumulator {
                 unused,
             }) => {
                 state.held -= released;
+                partition
+                    .ratio
+                    .observe(batch.len(), batch.uncompressed_len());
                 let line = state.line();
                 state.fill(ticket, Some(batch));
                 self.signal_locked(partition, &mut state);

@@ -151,6 +151,11 @@ impl SealedBatch {
         self.records.len()
     }
 
+    /// Bytes of the whole batch before compression.
+    pub(crate) fn uncompressed_len(&self) -> usize {
+        HEADER_LEN + self.records.uncompressed_len()
+    }
+
     pub(crate) fn count(&self) -> u32 {
         self.records.count()
     }

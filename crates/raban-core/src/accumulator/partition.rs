@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::Line;
+use super::ratio::CompressionRatio;
 use crate::batch::{OpenBatch, SealedBatch};
 
 /// Names a partition of any topic; dense, counted from 0.
@@ -15,6 +16,8 @@ pub(crate) struct Partition {
     pub(crate) id: PartitionId,
     pub(crate) topic: Arc<str>,
     pub(crate) index: i32,
+    /// Shared by all partitions of the topic.
+    pub(crate) ratio: Arc<CompressionRatio>,
     state: Mutex<PartitionState>,
 }
 
@@ -61,11 +64,17 @@ pub(crate) enum Front {
 }
 
 impl Partition {
-    pub(crate) fn new(id: PartitionId, topic: Arc<str>, index: i32) -> Arc<Self> {
+    pub(crate) fn new(
+        id: PartitionId,
+        topic: Arc<str>,
+        index: i32,
+        ratio: Arc<CompressionRatio>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             topic,
             index,
+            ratio,
             state: Mutex::new(PartitionState::default()),
         })
     }

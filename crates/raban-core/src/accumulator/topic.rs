@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use raban_protocol::error_code::ErrorCode;
 
 use super::partition::Partition;
+use super::ratio::CompressionRatio;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::metadata::PartitionNews;
@@ -21,6 +22,7 @@ const MAX_NAME_LEN: usize = 249;
 pub struct Topic {
     name: Arc<str>,
     pub(crate) sticky: Sticky,
+    pub(crate) ratio: Arc<CompressionRatio>,
     view: RwLock<Arc<TopicView>>,
     waiting: Mutex<BTreeSet<WaitId>>,
     trouble: Mutex<Option<Cause>>,
@@ -87,6 +89,7 @@ impl Topic {
         Ok(Self {
             name: Arc::from(name),
             sticky,
+            ratio: Arc::default(),
             view: RwLock::default(),
             waiting: Mutex::default(),
             trouble: Mutex::default(),

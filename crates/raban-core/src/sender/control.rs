@@ -174,7 +174,6 @@ impl Sender {
                     transaction_timeout_ms: i32::MAX,
                     producer_id: -1,
                     producer_epoch: -1,
-                    ..InitProducerIdRequest::default()
                 };
                 let deadline = now + self.config.request_timeout;
                 let client_id = &self.client_id;

@@ -238,7 +238,6 @@ impl Sender {
             topics.entry(topic).or_default().push(PartitionProduceData {
                 index,
                 records: Some(records),
-                ..PartitionProduceData::default()
             });
         }
         let request = ProduceRequest {
@@ -259,10 +258,8 @@ impl Sender {
                         name.to_string()
                     },
                     partition_data,
-                    ..TopicProduceData::default()
                 })
                 .collect(),
-            ..ProduceRequest::default()
         };
         let deadline = now + self.config.request_timeout;
         let connection = self.connections.get_mut(&conn).expect("checked by drain");

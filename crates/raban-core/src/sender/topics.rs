@@ -122,7 +122,7 @@ impl Sender {
             .expect("it was asked for");
         let index = i32::try_from(entry.queues.len()).expect("fewer than 2^31 partitions");
         entry.queues.push(id);
-        let partition = Partition::new(id, Arc::clone(name), index);
+        let partition = Partition::new(id, Arc::clone(name), index, Arc::clone(&entry.topic.ratio));
         self.queues.push(PartitionQueue::new(partition));
     }
 

@@ -264,7 +264,6 @@ impl Harness {
             api_key: key as i16,
             min_version: 0,
             max_version: max,
-            ..ApiVersion::default()
         };
         ApiVersionsResponse {
             api_keys: vec![
@@ -369,7 +368,6 @@ impl Harness {
                         }
                     })
                     .collect(),
-                ..TopicProduceResponse::default()
             })
             .collect();
         let response = ProduceResponse {

@@ -1,4 +1,5 @@
 //! The producer's two halves against a scripted broker, under virtual time.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 
