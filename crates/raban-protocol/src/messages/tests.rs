@@ -1,7 +1,9 @@
-//! Every message in every version: round trips, an independent codec, hostile bytes.
+//! Every message in every version: round trips, an independent codec, frames of Java, hostile bytes.
 
 mod hostile;
 mod independent;
+mod java;
+mod leaves;
 mod round_trip;
 mod versions;
 

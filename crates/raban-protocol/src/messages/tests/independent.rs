@@ -11,11 +11,11 @@ use kafka_protocol::messages as theirs;
 use kafka_protocol::protocol::{Decodable, Encodable, Message as TheirMessage};
 use proptest::prelude::*;
 
+use super::leaves::leaves;
 use super::{decode, encode, with_samples};
 use crate::api::{Message, VersionRange};
 use crate::messages as ours;
 use crate::messages::field::Field;
-use crate::primitives::Uuid;
 
 /// `newer` are fields of versions that only one of both has: the other doesn't know them.
 fn agree<M, T>(not_theirs: &[i16], newer: &[&str])
@@ -49,96 +49,6 @@ where
             Ok(())
         });
     }
-}
-
-/// Field names and plain values in a value's debug output, in order. Names of structs and wrappers
-/// are left out, as are the contents of byte strings, which the bytes on the wire tell. Fields named
-/// in `without` are left out too.
-fn leaves(value: &impl Debug, without: &[&str]) -> Vec<String> {
-    let mut leaves = all_leaves(&format!("{value:?}"));
-    while let Some(place) = leaves
-        .iter()
-        .position(|leaf| without.contains(&leaf.as_str()))
-    {
-        leaves.drain(place..place + 2);
-    }
-    leaves
-}
-
-fn all_leaves(text: &str) -> Vec<String> {
-    let mut rest = text;
-    let mut leaves = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        let word_len = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
-            .unwrap_or(rest.len());
-        let (word, after) = rest.split_at(word_len);
-        rest = match word {
-            "" if first == '"' => {
-                let end = end_of_string(rest);
-                leaves.push(rest[..end].to_owned());
-                &rest[end..]
-            }
-            "" => &rest[first.len_utf8()..],
-            "b" if after.starts_with('"') => {
-                leaves.push("bytes".to_owned());
-                &after[end_of_string(after)..]
-            }
-            "Records" => {
-                leaves.push("bytes".to_owned());
-                &after[after.find(')').unwrap()..]
-            }
-            "Uuid" => {
-                let (id, after) = after[1..].split_once(')').unwrap();
-                leaves.push(uuid_as_hex(id));
-                after
-            }
-            "unknown_tagged_fields" => after,
-            _ if word.len() == 36 && word.matches('-').count() == 4 => {
-                leaves.push(word.replace('-', ""));
-                after
-            }
-            _ => {
-                if word == "None" || !first.is_uppercase() {
-                    leaves.push(word.to_owned());
-                }
-                after
-            }
-        };
-    }
-    leaves
-}
-
-/// Where the quoted string that `text` starts with ends.
-fn end_of_string(text: &str) -> usize {
-    let mut escaped = false;
-    for (place, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return place + 1,
-            _ => {}
-        }
-    }
-    panic!("{text} is not closed");
-}
-
-/// Samples have ids of sixteen equal bytes.
-fn uuid_as_hex(id: &str) -> String {
-    let byte = (0..=255).find(|byte| Uuid([*byte; 16]).to_string() == id);
-    format!("{:02x}", byte.unwrap()).repeat(16)
-}
-
-#[test]
-fn leaves_are_names_and_values() {
-    let topic = ours::metadata::MetadataRequestTopic {
-        topic_id: Uuid([0xab; 16]),
-        name: Some("a\"b".to_owned()),
-    };
-    let id = "ab".repeat(16);
-    let expected = ["topic_id", &id, "name", r#""a\"b""#];
-    assert_eq!(leaves(&topic, &[]), expected);
-    assert_eq!(leaves(&topic, &["topic_id"]), expected[2..]);
 }
 
 macro_rules! agreement {
