@@ -34,10 +34,19 @@ impl Sender {
     pub(super) fn connect(&mut self, now: Instant, role: Role, address: Address) -> ConnectionId {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
+        let failures = match role {
+            Role::Control => self.control.failures,
+            Role::Leader(id) => self.nodes.get(&id).map_or(0, |node| node.failures),
+        };
         self.actions.push_back(Action::Connect {
             conn,
             address: address.clone(),
-            setup_timeout: self.config.connection_setup_timeout,
+            setup_timeout: backoff(
+                self.config.connection_setup_timeout,
+                self.config.connection_setup_timeout_max,
+                failures + 1,
+                &mut self.random,
+            ),
         });
         let connection = Connection::new(conn, role, address, now);
         self.connections.insert(conn, connection);

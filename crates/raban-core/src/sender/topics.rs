@@ -93,7 +93,7 @@ impl Sender {
             self.add_partition(name);
         }
         let queues = self.metadata.topics[name].queues.clone();
-        let mut settled = true;
+        let mut leaderless = false;
         for (index, id) in queues.iter().enumerate() {
             if recreated {
                 self.begin_anew(now, *id);
@@ -101,16 +101,15 @@ impl Sender {
             // A partition that is gone has no leader any more.
             let (leader, epoch) = news
                 .get(index)
-                .map_or((None, i32::MAX), |said| (said.leader, said.leader_epoch));
+                .map_or((None, -1), |said| (said.leader, said.leader_epoch));
             self.move_to_leader(now, *id, leader, epoch, recreated);
-            let queue = &self.queues[id.0 as usize];
-            settled &= queue.leader.is_some() || index >= news.len() || !self.has_batches(name);
+            leaderless |= index < news.len() && self.queues[id.0 as usize].leader.is_none();
         }
         self.publish(name, &queues[..news.len()], news);
         for id in queues {
             self.evaluate(now, id);
         }
-        settled
+        !leaderless || !self.has_batches(name)
     }
 
     fn add_partition(&mut self, name: &Arc<str>) {
