@@ -15,7 +15,14 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "./raban-data";
 const SERVERS: &str = "bootstrap.servers";
 
 /// Keys that speak of a cluster somewhere: whoever sets one doesn't mean a folder on this machine.
-const CLUSTER_PREFIXES: [&str; 6] = ["bootstrap.", "client.dns.lookup", "metadata.", "sasl.", "security.", "ssl."];
+const CLUSTER_PREFIXES: [&str; 6] = [
+    "bootstrap.",
+    "client.dns.lookup",
+    "metadata.",
+    "sasl.",
+    "security.",
+    "ssl.",
+];
 
 impl ClusterArgs {
     /// The settings of the client to be, `bootstrap.servers` among them. Tells on standard error
@@ -37,16 +44,23 @@ impl ClusterArgs {
             None => Settings::new(),
         };
         for property in &self.properties {
-            let (key, value) = property.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or_else(|| {
-                Failure::usage(format!("{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"))
-            })?;
+            let (key, value) = property
+                .split_once('=')
+                .filter(|(key, _)| !key.trim().is_empty())
+                .ok_or_else(|| {
+                    Failure::usage(format!(
+                        "{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"
+                    ))
+                })?;
             settings.set(key, value);
         }
         if let Some(servers) = &self.bootstrap_server {
             settings.set(SERVERS, servers);
             return Ok((settings, Chosen::Server));
         }
-        let has_server = settings.get(SERVERS).is_some_and(|servers| !servers.trim().is_empty());
+        let has_server = settings
+            .get(SERVERS)
+            .is_some_and(|servers| !servers.trim().is_empty());
         match &self.data_dir {
             Some(dir) => {
                 if has_server {
@@ -55,7 +69,10 @@ impl ClusterArgs {
                         dir.display()
                     )));
                 }
-                refuse_cluster_keys(&settings, &format!("--data-dir {} means the embedded broker", dir.display()))?;
+                refuse_cluster_keys(
+                    &settings,
+                    &format!("--data-dir {} means the embedded broker", dir.display()),
+                )?;
                 settings.set(SERVERS, embedded(dir)?);
                 Ok((settings, Chosen::DataDir))
             }
@@ -84,10 +101,20 @@ pub(crate) fn not_started(error: StartError) -> Failure {
     }
 }
 
+/// The brokers don't allow the topic's name; their error doesn't say which ones they do.
+pub(crate) fn illegal_topic(topic: &str) -> Failure {
+    Failure::usage(format!(
+        "illegal topic name {topic:?}: use 1 to 249 ASCII letters, digits, '.', '_' and '-', but not '.' or '..'"
+    ))
+}
+
 fn read_properties(file: &Path) -> Result<Settings, Failure> {
     let name = file.display().to_string();
-    let bytes = fs::read(file)
-        .map_err(|error| Failure::usage(format!("can't read {name} (--command-config): {error}")))?;
+    let bytes = fs::read(file).map_err(|error| {
+        Failure::usage(format!(
+            "can't read {name} (--command-config): {error}; name a properties file"
+        ))
+    })?;
     // Java's own encoding of these files is Latin-1; what isn't UTF-8 can only be that.
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
@@ -96,8 +123,13 @@ fn read_properties(file: &Path) -> Result<Settings, Failure> {
 
 /// Settings of a cluster and no cluster: more likely a forgotten server than a wish for a local folder.
 fn refuse_cluster_keys(settings: &Settings, because: &str) -> Result<(), Failure> {
-    let mut keys = settings.iter().map(|(key, _)| key).filter(|key| speaks_of_a_cluster(key));
-    let Some(first) = keys.next() else { return Ok(()) };
+    let mut keys = settings
+        .iter()
+        .map(|(key, _)| key)
+        .filter(|key| speaks_of_a_cluster(key));
+    let Some(first) = keys.next() else {
+        return Ok(());
+    };
     let more = match keys.count() {
         0 => String::new(),
         count => format!(" (and {count} more such)"),
@@ -109,7 +141,9 @@ fn refuse_cluster_keys(settings: &Settings, because: &str) -> Result<(), Failure
 }
 
 fn speaks_of_a_cluster(key: &str) -> bool {
-    CLUSTER_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    CLUSTER_PREFIXES
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
 }
 
 /// `embedded:DIR`, where DIR must hold a `/` or a `.` to be told from a word.
@@ -117,10 +151,17 @@ fn embedded(dir: &Path) -> Result<String, Failure> {
     if dir.as_os_str().is_empty() {
         return Err(Failure::usage("--data-dir is empty; name a directory"));
     }
-    let dir = if dir.is_absolute() || dir.starts_with(".") { dir.to_owned() } else { PathBuf::from(".").join(dir) };
+    let dir = if dir.is_absolute() || dir.starts_with(".") {
+        dir.to_owned()
+    } else {
+        PathBuf::from(".").join(dir)
+    };
     match dir.to_str() {
         Some(dir) => Ok(format!("embedded:{dir}")),
-        None => Err(Failure::usage(format!("--data-dir {} isn't UTF-8; name another directory", dir.display()))),
+        None => Err(Failure::usage(format!(
+            "--data-dir {} isn't UTF-8; name another directory",
+            dir.display()
+        ))),
     }
 }
 
@@ -129,7 +170,13 @@ mod tests {
     use super::*;
 
     fn args(properties: &[&str]) -> ClusterArgs {
-        ClusterArgs { properties: properties.iter().map(|&property| property.to_owned()).collect(), ..Default::default() }
+        ClusterArgs {
+            properties: properties
+                .iter()
+                .map(|&property| property.to_owned())
+                .collect(),
+            ..Default::default()
+        }
     }
 
     fn servers(args: &ClusterArgs) -> Result<(String, Chosen), String> {
@@ -147,8 +194,17 @@ mod tests {
 
     #[test]
     fn without_server_and_directory_it_is_the_default_directory() {
-        assert_eq!(servers(&args(&["acks=1"])), Ok(("embedded:./raban-data".into(), Chosen::DefaultDir)));
-        assert_eq!(servers(&args(&["bootstrap.servers="])).unwrap_err().split(',').next(), Some("no server is given (-b or bootstrap.servers)"));
+        assert_eq!(
+            servers(&args(&["acks=1"])),
+            Ok(("embedded:./raban-data".into(), Chosen::DefaultDir))
+        );
+        assert_eq!(
+            servers(&args(&["bootstrap.servers="]))
+                .unwrap_err()
+                .split(',')
+                .next(),
+            Some("no server is given (-b or bootstrap.servers)")
+        );
     }
 
     #[test]
@@ -162,23 +218,41 @@ mod tests {
             "client.dns.lookup=use_all_dns_ips",
         ] {
             assert!(servers(&args(&[property])).is_err(), "{property}");
-            let with_dir = ClusterArgs { data_dir: Some("d".into()), ..args(&[property]) };
+            let with_dir = ClusterArgs {
+                data_dir: Some("d".into()),
+                ..args(&[property])
+            };
             assert!(servers(&with_dir).is_err(), "{property}");
-            let with_server = ClusterArgs { bootstrap_server: Some("a:1".into()), ..args(&[property]) };
+            let with_server = ClusterArgs {
+                bootstrap_server: Some("a:1".into()),
+                ..args(&[property])
+            };
             assert!(servers(&with_server).is_ok(), "{property}");
         }
     }
 
     #[test]
     fn a_directory_and_a_server_exclude_each_other() {
-        let both = ClusterArgs { data_dir: Some("d".into()), ..args(&["bootstrap.servers=a:1"]) };
+        let both = ClusterArgs {
+            data_dir: Some("d".into()),
+            ..args(&["bootstrap.servers=a:1"])
+        };
         assert!(servers(&both).unwrap_err().contains("give one of the two"));
     }
 
     #[test]
     fn a_directory_is_told_from_a_word() {
-        for (dir, written) in [("d", "./d"), ("./d", "./d"), ("../d", "./../d"), ("/d/e", "/d/e"), (".", ".")] {
-            assert_eq!(embedded(Path::new(dir)).ok(), Some(format!("embedded:{written}")));
+        for (dir, written) in [
+            ("d", "./d"),
+            ("./d", "./d"),
+            ("../d", "./../d"),
+            ("/d/e", "/d/e"),
+            (".", "."),
+        ] {
+            assert_eq!(
+                embedded(Path::new(dir)).ok(),
+                Some(format!("embedded:{written}"))
+            );
         }
         assert!(embedded(Path::new("")).is_err());
     }
@@ -186,7 +260,11 @@ mod tests {
     #[test]
     fn a_property_needs_a_key_and_a_value() {
         for property in ["acks", "=1", " =1"] {
-            assert!(servers(&args(&[property])).unwrap_err().contains("write KEY=VALUE"));
+            assert!(
+                servers(&args(&[property]))
+                    .unwrap_err()
+                    .contains("write KEY=VALUE")
+            );
         }
         assert!(servers(&args(&["client.id="])).is_ok());
     }

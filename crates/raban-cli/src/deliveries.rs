@@ -95,13 +95,31 @@ pub(crate) fn settle(
     waker: Waker,
 ) -> (Deliveries, JoinHandle<Settled>) {
     let (sender, receiver) = sync_channel(CHUNKS);
-    let summary = Summary { topic: topic.to_owned(), ..Summary::default() };
+    let summary = Summary {
+        topic: topic.to_owned(),
+        ..Summary::default()
+    };
     let thread = thread::spawn(move || {
         let report = report.then(Data::stdout);
-        let settler = Settler { report, progress, shared, waker, summary, failure: None, told: Vec::new(), untold: 0 };
+        let settler = Settler {
+            report,
+            progress,
+            shared,
+            waker,
+            summary,
+            failure: None,
+            told: Vec::new(),
+            untold: 0,
+        };
         settler.run(&receiver)
     });
-    (Deliveries { chunk: Vec::with_capacity(CHUNK), sender }, thread)
+    (
+        Deliveries {
+            chunk: Vec::with_capacity(CHUNK),
+            sender,
+        },
+        thread,
+    )
 }
 
 struct Settler {
@@ -125,7 +143,11 @@ impl Settler {
                 self.settle(sent);
             }
             if pace.is_due() {
-                self.progress.show(self.shared.read.load(Ordering::Relaxed), self.summary.delivered(), started);
+                self.progress.show(
+                    self.shared.read.load(Ordering::Relaxed),
+                    self.summary.delivered(),
+                    started,
+                );
             }
         }
         self.flush();
@@ -137,7 +159,10 @@ impl Settler {
             ));
         }
         self.summary.took = started.elapsed();
-        Settled { summary: self.summary, failure: self.failure }
+        Settled {
+            summary: self.summary,
+            failure: self.failure,
+        }
     }
 
     fn next(&mut self, receiver: &Receiver<Vec<Sent>>) -> Option<Vec<Sent>> {
@@ -168,13 +193,25 @@ impl Settler {
     }
 
     fn delivered(&mut self, metadata: &RecordMetadata) {
-        let bytes = metadata.serialized_key_size.unwrap_or(0) + metadata.serialized_value_size.unwrap_or(0);
-        self.summary.count_delivered(metadata.partition, bytes as u64);
-        self.report(Some(metadata.partition), metadata.offset, Some(metadata.timestamp), None);
+        let bytes =
+            metadata.serialized_key_size.unwrap_or(0) + metadata.serialized_value_size.unwrap_or(0);
+        self.summary
+            .count_delivered(metadata.partition, bytes as u64);
+        self.report(
+            Some(metadata.partition),
+            metadata.offset,
+            Some(metadata.timestamp),
+            None,
+        );
     }
 
     fn not_delivered(&mut self, line: u64, partition: i32, error: &ProduceError) {
-        self.failed(line, Some(partition), &error.to_string(), error.may_have_been_written());
+        self.failed(
+            line,
+            Some(partition),
+            &error.to_string(),
+            error.may_have_been_written(),
+        );
     }
 
     fn failed(&mut self, line: u64, partition: Option<i32>, error: &str, in_doubt: bool) {
@@ -189,7 +226,16 @@ impl Settler {
         } else {
             self.untold += 1;
         }
-        self.report(partition, None, None, Some(ReportFailure { error, in_doubt, line }));
+        self.report(
+            partition,
+            None,
+            None,
+            Some(ReportFailure {
+                error,
+                in_doubt,
+                line,
+            }),
+        );
     }
 
     fn report(
@@ -201,7 +247,13 @@ impl Settler {
     ) {
         if let Some(data) = &mut self.report {
             let topic = &self.summary.topic;
-            let written = data.write_json(&ReportLine { topic, partition, offset, timestamp, failure });
+            let written = data.write_json(&ReportLine {
+                topic,
+                partition,
+                offset,
+                timestamp,
+                failure,
+            });
             self.stop_unless(written);
         }
     }

@@ -39,15 +39,15 @@ impl Source {
             });
         }
         let name = path.display().to_string();
-        let file = File::open(path)
-            .map_err(|error| Failure::usage(format!("can't read {name} (--file): {error}")))?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| Failure::usage(format!("can't read {name} (--file): {error}")))?;
+        let unreadable = |error: io::Error| {
+            Failure::usage(format!(
+                "can't read {name} (--file): {error}; name a file, or - for standard input"
+            ))
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
         if metadata.is_dir() {
-            return Err(Failure::usage(format!(
-                "can't read {name} (--file): it is a directory; name a file"
-            )));
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let len = metadata.is_file().then_some(metadata.len());
         Ok(Self {

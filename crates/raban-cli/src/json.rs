@@ -25,8 +25,11 @@ impl<'a> InputRecord<'a> {
     /// Reads one line. The error says what is wrong with it.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, String> {
         // The line is serde_json's whole document: only the column says something.
-        let line: JsonLine<'a> = serde_json::from_slice(line)
-            .map_err(|error| error.to_string().replace(" at line 1 column ", " at column "))?;
+        let line: JsonLine<'a> = serde_json::from_slice(line).map_err(|error| {
+            error
+                .to_string()
+                .replace(" at line 1 column ", " at column ")
+        })?;
         Ok(Self {
             key: part("key", line.key)?,
             value: part("value", line.value)?,
@@ -62,7 +65,9 @@ struct Base64Object<'a> {
 }
 
 fn part<'a>(name: &str, json: Option<&'a RawValue>) -> Result<Option<Cow<'a, [u8]>>, String> {
-    json.map(bytes_of).transpose().map_err(|error| format!("{name}: {error}"))
+    json.map(bytes_of)
+        .transpose()
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 fn bytes_of(json: &RawValue) -> Result<Cow<'_, [u8]>, String> {
@@ -70,8 +75,8 @@ fn bytes_of(json: &RawValue) -> Result<Cow<'_, [u8]>, String> {
     match text.as_bytes().first() {
         Some(b'"') => {
             // Where in the value would mislead: no column is told.
-            let BorrowedString(text) =
-                serde_json::from_str(text).map_err(|_| "a \\u escape that is half a surrogate pair")?;
+            let BorrowedString(text) = serde_json::from_str(text)
+                .map_err(|_| "a \\u escape that is half a surrogate pair")?;
             Ok(match text {
                 Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                 Cow::Owned(text) => Cow::Owned(text.into_bytes()),
@@ -103,10 +108,7 @@ struct InputHeader<'a> {
     value: Option<&'a RawValue>,
 }
 
-fn header(
-    key: String,
-    value: Option<&RawValue>,
-) -> Result<(String, Option<Vec<u8>>), String> {
+fn header(key: String, value: Option<&RawValue>) -> Result<(String, Option<Vec<u8>>), String> {
     Ok((key, value.map(bytes_of).transpose()?.map(Cow::into_owned)))
 }
 

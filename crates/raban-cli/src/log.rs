@@ -15,7 +15,10 @@ const TOLD: usize = 20;
 /// Starts telling. Quiet: warnings only.
 pub(crate) fn start(quiet: bool) {
     // It fails if there is one already, which then does the telling.
-    let _ = tracing::subscriber::set_global_default(Log { quiet, told: Mutex::default() });
+    let _ = tracing::subscriber::set_global_default(Log {
+        quiet,
+        told: Mutex::default(),
+    });
 }
 
 struct Log {
@@ -27,13 +30,19 @@ impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event()
             && (*metadata.level() <= Level::WARN
-                || !self.quiet && *metadata.level() == Level::INFO && metadata.target().starts_with("raban::"))
+                || !self.quiet
+                    && *metadata.level() == Level::INFO
+                    && metadata.target().starts_with("raban::"))
     }
 
     fn event(&self, event: &Event<'_>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let word = if *event.metadata().level() <= Level::WARN { "warning" } else { "note" };
+        let word = if *event.metadata().level() <= Level::WARN {
+            "warning"
+        } else {
+            "note"
+        };
         let line = format!("{word}: {}{}", text.message, text.fields);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.len() < TOLD && !told.contains(&line) {

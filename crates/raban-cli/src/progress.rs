@@ -8,7 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::summary::{Count, Size};
 
-
 const EVERY: Duration = Duration::from_millis(100);
 
 /// A bar (the input's length is known) or a counter, drawn on a terminal only.

@@ -89,8 +89,8 @@ impl Parser {
     }
 
     fn parse_json<'a>(&'a self, line: &'a [u8]) -> Result<Parsed<'a>, String> {
-        let record = InputRecord::parse(line)
-            .map_err(|error| format!("it is no JSON record: {error}"))?;
+        let record =
+            InputRecord::parse(line).map_err(|error| format!("it is no JSON record: {error}"))?;
         let headers = if record.headers.is_empty() {
             Cow::Borrowed(&self.headers[..])
         } else {

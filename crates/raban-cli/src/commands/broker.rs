@@ -30,7 +30,10 @@ pub(crate) fn run(args: &Broker) -> Result<Exit, Failure> {
         "raban {}: the embedded broker listens at {address}; {kept}; Ctrl-C stops it",
         env!("CARGO_PKG_VERSION")
     ));
-    if let Some(failure) = print(&format!("{address}\n")).err().and_then(Stopped::into_failure) {
+    if let Some(failure) = print(&format!("{address}\n"))
+        .err()
+        .and_then(Stopped::into_failure)
+    {
         return Err(failure);
     }
     // The sender lives as long as the watch, which lives as long as the process.
@@ -48,13 +51,21 @@ fn storage(args: &Broker) -> Result<(StorageKind, String), Failure> {
             return Ok((StorageKind::Disk(dir.to_owned()), kept));
         }
         (_, Some(_)) => {
-            return Err(Failure::usage("--data-dir is for --storage disk; leave one of the two out"));
+            return Err(Failure::usage(
+                "--data-dir is for --storage disk; leave one of the two out",
+            ));
         }
         (kind, None) => kind,
     };
     Ok(match kind {
-        Storage::Discard => (StorageKind::Discard, "records are acknowledged and dropped".to_owned()),
-        _ => (StorageKind::Memory, "records are kept in memory until it stops".to_owned()),
+        Storage::Discard => (
+            StorageKind::Discard,
+            "records are acknowledged and dropped".to_owned(),
+        ),
+        _ => (
+            StorageKind::Memory,
+            "records are kept in memory until it stops".to_owned(),
+        ),
     })
 }
 
@@ -62,7 +73,9 @@ fn resolve(listen: &str) -> Result<SocketAddr, Failure> {
     let mut addresses = listen.to_socket_addrs().map_err(|error| {
         Failure::usage(format!("can't listen at {listen:?} (--listen): {error}; write HOST:PORT, such as 127.0.0.1:9092"))
     })?;
-    addresses.next().ok_or_else(|| Failure::usage(format!("{listen:?} (--listen) has no address")))
+    addresses
+        .next()
+        .ok_or_else(|| Failure::usage(format!("{listen:?} (--listen) has no address")))
 }
 
 fn failure(error: StartError) -> Failure {

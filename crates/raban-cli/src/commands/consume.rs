@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use raban::{ErrorCode, ReadError, ReadRecord, Reader};
 
 use crate::args::{Consume, Format};
-use crate::cluster::not_started;
+use crate::cluster::{illegal_topic, not_started};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::json::{Bytes, OutputHeader, OutputRecord};
@@ -16,8 +16,8 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &Consume) -> Result<Exit, Failure> {
     let settings = args.cluster.settings()?;
-    let interrupt =
-        Interrupt::watch(|| {}).map_err(|error| Failure::failed(format!("can't watch for Ctrl-C: {error}")))?;
+    let interrupt = Interrupt::watch(|| {})
+        .map_err(|error| Failure::failed(format!("can't watch for Ctrl-C: {error}")))?;
     let mut builder = Reader::builder(&args.topic).settings(&settings);
     if let Some(partition) = args.partition {
         builder = builder.partition(partition);
@@ -29,7 +29,11 @@ pub(crate) fn run(args: &Consume) -> Result<Exit, Failure> {
         builder = builder.exit_at_end();
     }
     let mut reader = builder.open().map_err(not_started)?;
-    let mut printer = Printer { args, out: Data::stdout(), line: Vec::new() };
+    let mut printer = Printer {
+        args,
+        out: Data::stdout(),
+        line: Vec::new(),
+    };
     let ended = print_records(&mut reader, &mut printer, &interrupt);
     let flushed = printer.out.flush();
     match ended.and_then(|exit| flushed.map(|()| exit).map_err(Ended::Output)) {
@@ -46,7 +50,11 @@ enum Ended {
 }
 
 /// Until the end that was asked for.
-fn print_records(reader: &mut Reader, printer: &mut Printer<'_>, interrupt: &Interrupt) -> Result<Exit, Ended> {
+fn print_records(
+    reader: &mut Reader,
+    printer: &mut Printer<'_>,
+    interrupt: &Interrupt,
+) -> Result<Exit, Ended> {
     let timeout = printer.args.timeout_ms.map(Duration::from_millis);
     let mut left = printer.args.max_messages.unwrap_or(u64::MAX);
     let mut latest = Instant::now();
@@ -55,7 +63,9 @@ fn print_records(reader: &mut Reader, printer: &mut Printer<'_>, interrupt: &Int
             return Ok(Exit::Interrupted);
         }
         // What is there already comes without a wait, and is written in large pieces.
-        let mut next = reader.blocking_next_timeout(Duration::ZERO).map_err(Ended::Input)?;
+        let mut next = reader
+            .blocking_next_timeout(Duration::ZERO)
+            .map_err(Ended::Input)?;
         if next.is_none() && !reader.is_done() {
             printer.out.flush().map_err(Ended::Output)?;
             let idle = timeout.map(|timeout| timeout.saturating_sub(latest.elapsed()));
@@ -78,7 +88,11 @@ fn print_records(reader: &mut Reader, printer: &mut Printer<'_>, interrupt: &Int
 
 fn failure(error: &ReadError) -> Failure {
     match error {
-        ReadError::Refused { code: ErrorCode::INVALID_TOPIC_EXCEPTION, .. } => Failure::usage(error.to_string()),
+        ReadError::Refused {
+            topic,
+            code: ErrorCode::INVALID_TOPIC_EXCEPTION,
+            ..
+        } => illegal_topic(topic),
         _ => Failure::failed(error.to_string()),
     }
 }
@@ -97,7 +111,8 @@ impl Printer<'_> {
             Format::Lines => {
                 self.line.clear();
                 self.fields(record);
-                self.line.extend_from_slice(record.value.as_deref().unwrap_or(NULL));
+                self.line
+                    .extend_from_slice(record.value.as_deref().unwrap_or(NULL));
                 self.line.push(b'\n');
                 self.out.write(&self.line)
             }
@@ -154,7 +169,10 @@ fn as_json(record: &ReadRecord) -> OutputRecord<'_> {
         key: Bytes(record.key.as_deref()),
         value: Bytes(record.value.as_deref()),
         headers: headers
-            .map(|header| OutputHeader { key: &header.key, value: Bytes(header.value.as_deref()) })
+            .map(|header| OutputHeader {
+                key: &header.key,
+                value: Bytes(header.value.as_deref()),
+            })
             .collect(),
     }
 }

@@ -20,7 +20,9 @@ pub(crate) fn run(args: &Partition) -> Result<Exit, Failure> {
         let mut data = Data::stdout();
         for (text, key) in &keys {
             data.write(text)?;
-            data.write(format!("\t{}\n", murmur2::partition_for_key(key, args.partitions)).as_bytes())?;
+            data.write(
+                format!("\t{}\n", murmur2::partition_for_key(key, args.partitions)).as_bytes(),
+            )?;
         }
         data.flush()
     };
@@ -48,7 +50,10 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    pairs.iter().map(|&[high, low]| Some((digit(high)? << 4 | digit(low)?) as u8)).collect()
+    pairs
+        .iter()
+        .map(|&[high, low]| Some((digit(high)? << 4 | digit(low)?) as u8))
+        .collect()
 }
 
 #[cfg(test)]

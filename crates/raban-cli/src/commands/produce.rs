@@ -21,8 +21,8 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let parser = Parser::new(args)?;
     let source = Source::open(&args.file)?;
     let settings = args.cluster.settings()?;
-    let limit = line_limit(&settings, args.format);
-    let producer = Producer::from_settings(settings).map_err(not_started)?;
+    let max_request_size = max_request_size(&settings);
+    let producer = Producer::from_settings(&settings).map_err(not_started)?;
     if source.is_terminal && !args.quiet {
         tell("reading records from the terminal, one a line; Ctrl-D ends");
     }
@@ -41,9 +41,26 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     .map_err(|error| Failure::failed(format!("can't watch for Ctrl-C: {error}")))?;
 
     let shared = Shared::default();
-    let (deliveries, settling) = settle(&args.topic, args.report.is_some(), progress, shared.clone(), waker);
-    let mut feeder = Feeder { args, parser: &parser, producer: &producer, deliveries, interrupt, shared };
-    let ended = feeder.feed(&blocks, Lines::new(limit));
+    let (deliveries, settling) = settle(
+        &args.topic,
+        args.report.is_some(),
+        progress,
+        shared.clone(),
+        waker,
+    );
+    let mut feeder = Feeder {
+        args,
+        parser: &parser,
+        producer: &producer,
+        deliveries,
+        interrupt,
+        shared,
+        max_request_size,
+    };
+    let ended = feeder.feed(
+        &blocks,
+        Lines::new(line_limit(max_request_size, args.format)),
+    );
     let interrupt = feeder.interrupt.clone();
     drop(feeder);
     // Waits no longer than the last delivery may take; a batch that lingers is sent at once.
@@ -85,11 +102,15 @@ fn conclude(
         Ended::Asked => {}
         Ended::InVain(line) => {
             complete = false;
-            tell(&format!("given up at line {line}: the rest of the input was not read"));
+            tell(&format!(
+                "given up at line {line}: the rest of the input was not read"
+            ));
         }
         Ended::Unreadable(error) => {
             complete = false;
-            tell(&format!("error: can't read {input} further: {error}; what was read before is sent"));
+            tell(&format!(
+                "error: can't read {input} further: {error}; what was read before is sent"
+            ));
         }
     }
     if !args.quiet {
@@ -106,10 +127,16 @@ fn conclude(
     })
 }
 
-/// Longer lines can't become a record: they aren't kept in memory. JSON may write six bytes for one.
-fn line_limit(settings: &Settings, format: Format) -> usize {
+fn max_request_size(settings: &Settings) -> usize {
     const DEFAULT: usize = 1_048_576;
-    let max_request_size = settings.get("max.request.size").and_then(|size| size.trim().parse().ok()).unwrap_or(DEFAULT);
+    let size = settings
+        .get("max.request.size")
+        .map(|size| size.trim().parse());
+    size.and_then(Result::ok).unwrap_or(DEFAULT)
+}
+
+/// Longer lines can't become a record: they aren't kept in memory. JSON may write six bytes for one.
+fn line_limit(max_request_size: usize, format: Format) -> usize {
     match format {
         Format::Lines => max_request_size,
         Format::Json => max_request_size.saturating_mul(6).saturating_add(64 * 1024),
@@ -124,6 +151,7 @@ struct Feeder<'a> {
     deliveries: Deliveries,
     interrupt: Interrupt,
     shared: Shared,
+    max_request_size: usize,
 }
 
 impl Feeder<'_> {
@@ -144,12 +172,17 @@ impl Feeder<'_> {
                             return ended;
                         }
                     }
-                    self.shared.read.fetch_add(block.len() as u64, Ordering::Relaxed);
+                    self.shared
+                        .read
+                        .fetch_add(block.len() as u64, Ordering::Relaxed);
                 }
                 Next::Idle | Next::Woken => {}
                 Next::Failed(error) => return Ended::Unreadable(error),
                 Next::End => {
-                    return lines.finish().and_then(|line| self.take(line)).unwrap_or(Ended::AtEnd);
+                    return lines
+                        .finish()
+                        .and_then(|line| self.take(line))
+                        .unwrap_or(Ended::AtEnd);
                 }
             }
             if self.is_asked() {
@@ -170,8 +203,9 @@ impl Feeder<'_> {
         let parser = self.parser;
         let parsed = match content {
             Content::TooLong(len) => Err(format!(
-                "record too large: the line has {len} bytes, more than max.request.size allows; raise it \
-                 (-X max.request.size=…, and the topic's max.message.bytes) or send less"
+                "record too large: the line has {len} bytes, but max.request.size is {}; raise it \
+                 (and the topic's max.message.bytes) or send less",
+                self.max_request_size
             )),
             Content::Bytes(bytes) => parser.parse(bytes),
         };
@@ -194,12 +228,17 @@ impl Feeder<'_> {
                 }
             },
         };
-        self.deliveries.push(Sent { line: number, outcome });
+        self.deliveries.push(Sent {
+            line: number,
+            outcome,
+        });
         ended
     }
 
     fn record<'r>(&'r self, parsed: Parsed<'r>) -> Record<'r> {
-        let mut record = Record::to(self.args.topic.as_str()).key(parsed.key).value(parsed.value);
+        let mut record = Record::to(self.args.topic.as_str())
+            .key(parsed.key)
+            .value(parsed.value);
         for header in parsed.headers.iter() {
             record = record.header(&header.key, header.value.clone());
         }
@@ -215,9 +254,13 @@ impl Feeder<'_> {
     /// Whether the records to come would wait as long and fail likewise.
     fn is_in_vain(&self, error: &EnqueueError) -> bool {
         match error.kind() {
-            ErrorKind::RecordTooLarge { .. } | ErrorKind::InvalidTimestamp(_) | ErrorKind::Serialize { .. } => false,
+            ErrorKind::RecordTooLarge { .. }
+            | ErrorKind::InvalidTimestamp(_)
+            | ErrorKind::Serialize { .. } => false,
             // One record's own partition, or the one for all (-p).
-            ErrorKind::InvalidPartition { partition, .. } => self.args.partition == Some(*partition),
+            ErrorKind::InvalidPartition { partition, .. } => {
+                self.args.partition == Some(*partition)
+            }
             _ => true,
         }
     }

@@ -5,23 +5,38 @@ use std::fmt::{Display, Write};
 use raban::{Admin, AdminError, BlockingAdmin, ErrorCode, NewTopic, TopicDescription};
 
 use crate::args::{ClusterArgs, Topic};
-use crate::cluster::not_started;
+use crate::cluster::{illegal_topic, not_started};
 use crate::exit::{Exit, Failure};
 use crate::output::{Stopped, print};
 use crate::progress::tell;
 
 pub(crate) fn run(args: &Topic) -> Result<Exit, Failure> {
     match args {
-        Topic::Create { name, partitions, replication_factor, cluster } => {
-            let topic =
-                NewTopic { partitions: *partitions, replication_factor: *replication_factor, ..NewTopic::default() };
-            admin(cluster)?.create_topic(name.get(), topic).map_err(failure)?;
+        Topic::Create {
+            name,
+            partitions,
+            replication_factor,
+            cluster,
+        } => {
+            let topic = NewTopic {
+                partitions: *partitions,
+                replication_factor: *replication_factor,
+                ..NewTopic::default()
+            };
+            admin(cluster)?
+                .create_topic(name.get(), topic)
+                .map_err(failure)?;
             tell(&format!("created topic {}", name.get()));
             Ok(Exit::Done)
         }
         Topic::List { cluster } => {
             let topics = admin(cluster)?.list_topics().map_err(failure)?;
-            output(&topics.iter().map(|topic| format!("{}\n", topic.name)).collect::<String>())
+            output(
+                &topics
+                    .iter()
+                    .map(|topic| format!("{}\n", topic.name))
+                    .collect::<String>(),
+            )
         }
         Topic::Describe { name, cluster } => {
             let topic = admin(cluster)?.describe(name.get()).map_err(failure)?;
@@ -37,7 +52,9 @@ pub(crate) fn run(args: &Topic) -> Result<Exit, Failure> {
 
 fn admin(cluster: &ClusterArgs) -> Result<BlockingAdmin, Failure> {
     let settings = cluster.settings()?;
-    Ok(Admin::from_settings(&settings).map_err(not_started)?.blocking())
+    Ok(Admin::from_settings(&settings)
+        .map_err(not_started)?
+        .blocking())
 }
 
 fn described(topic: &TopicDescription) -> String {
@@ -74,8 +91,19 @@ fn output(text: &str) -> Result<Exit, Failure> {
 }
 
 fn failure(error: AdminError) -> Failure {
-    match error {
-        AdminError::Refused { code: ErrorCode::INVALID_TOPIC_EXCEPTION, .. } => Failure::usage(error.to_string()),
+    match &error {
+        AdminError::Refused {
+            topic,
+            code: ErrorCode::INVALID_TOPIC_EXCEPTION,
+            ..
+        } => illegal_topic(topic),
+        AdminError::Refused {
+            topic,
+            code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ..
+        } => Failure::failed(format!(
+            "there is no topic {topic}; `raban topic list` shows which there are"
+        )),
         _ => Failure::failed(error.to_string()),
     }
 }

@@ -10,7 +10,20 @@ use crate::support::{RunningBroker, command, raban, read_line, signal, wait};
 /// A data directory with three records in each of two partitions of `a`.
 fn six_records() -> TempDir {
     let dir = tempdir().unwrap();
-    raban(dir.path(), &["topic", "create", "a", "--partitions", "2", "--data-dir", "d"], "").text();
+    raban(
+        dir.path(),
+        &[
+            "topic",
+            "create",
+            "a",
+            "--partitions",
+            "2",
+            "--data-dir",
+            "d",
+        ],
+        "",
+    )
+    .text();
     let mut input = String::new();
     for index in 0..6 {
         let (partition, timestamp) = (index % 2, 1_700_000_000_000_i64 + index);
@@ -20,13 +33,22 @@ fn six_records() -> TempDir {
         });
         input.push_str(&format!("{record}\n"));
     }
-    let run = raban(dir.path(), &["produce", "-t", "a", "--data-dir", "d", "--format", "json"], input);
+    let run = raban(
+        dir.path(),
+        &["produce", "-t", "a", "--data-dir", "d", "--format", "json"],
+        input,
+    );
     assert_eq!(run.code, 0, "{run:?}");
     dir
 }
 
 fn consume(dir: &TempDir, args: &[&str]) -> String {
-    raban(dir.path(), &[&["consume", "-t", "a", "--data-dir", "d"], args].concat(), "").text()
+    raban(
+        dir.path(),
+        &[&["consume", "-t", "a", "--data-dir", "d"], args].concat(),
+        "",
+    )
+    .text()
 }
 
 #[test]
@@ -38,7 +60,13 @@ fn fields_come_before_the_value_separated_by_tabs() {
     assert_eq!(with(&["--print-key"]), "k1\tv1\n");
     assert_eq!(with(&["--print-partition", "--print-offset"]), "1\t0\tv1\n");
     assert_eq!(
-        with(&["--print-key", "--print-headers", "--print-offset", "--print-partition", "--print-timestamp"]),
+        with(&[
+            "--print-key",
+            "--print-headers",
+            "--print-offset",
+            "--print-partition",
+            "--print-timestamp"
+        ]),
         "1700000000001\t1\t0\th=x,n\tk1\tv1\n"
     );
     assert_eq!(
@@ -51,7 +79,10 @@ fn fields_come_before_the_value_separated_by_tabs() {
 #[test]
 fn one_partition_or_all_of_them() {
     let dir = six_records();
-    assert_eq!(consume(&dir, &["--from-beginning", "-e", "-p", "0"]), "v0\nv2\nv4\n");
+    assert_eq!(
+        consume(&dir, &["--from-beginning", "-e", "-p", "0"]),
+        "v0\nv2\nv4\n"
+    );
     let all = consume(&dir, &["--from-beginning", "-e"]);
     let mut all: Vec<_> = all.lines().collect();
     all.sort_unstable();
@@ -63,18 +94,45 @@ fn at_the_end_there_is_nothing_but_what_comes() {
     let dir = six_records();
     assert_eq!(consume(&dir, &["-e"]), "");
     assert_eq!(consume(&dir, &["--timeout-ms", "1"]), "");
-    assert_eq!(consume(&dir, &["--from-beginning", "--timeout-ms", "300", "-p", "0"]), "v0\nv2\nv4\n");
-    assert_eq!(consume(&dir, &["--from-beginning", "--max-messages", "0"]), "");
+    assert_eq!(
+        consume(
+            &dir,
+            &["--from-beginning", "--timeout-ms", "300", "-p", "0"]
+        ),
+        "v0\nv2\nv4\n"
+    );
+    assert_eq!(
+        consume(&dir, &["--from-beginning", "--max-messages", "0"]),
+        ""
+    );
 }
 
 #[test]
 fn records_are_printed_as_they_come() {
     let dir = tempdir().unwrap();
     let broker = RunningBroker::start(dir.path(), &["--storage", "memory"]);
-    raban(dir.path(), &["topic", "create", "a", "-b", &broker.address], "").text();
-    let mut consumer =
-        command(dir.path(), &["consume", "-t", "a", "-b", &broker.address, "--from-beginning"]).spawn().unwrap();
-    let mut producer = command(dir.path(), &["produce", "-t", "a", "-b", &broker.address]).spawn().unwrap();
+    raban(
+        dir.path(),
+        &["topic", "create", "a", "-b", &broker.address],
+        "",
+    )
+    .text();
+    let mut consumer = command(
+        dir.path(),
+        &[
+            "consume",
+            "-t",
+            "a",
+            "-b",
+            &broker.address,
+            "--from-beginning",
+        ],
+    )
+    .spawn()
+    .unwrap();
+    let mut producer = command(dir.path(), &["produce", "-t", "a", "-b", &broker.address])
+        .spawn()
+        .unwrap();
     for value in ["one", "two"] {
         writeln!(producer.stdin.as_mut().unwrap(), "{value}").unwrap();
         assert_eq!(read_line(consumer.stdout.as_mut().unwrap()), value);
@@ -88,8 +146,13 @@ fn records_are_printed_as_they_come() {
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let dir = tempdir().unwrap();
-    let many: String = (0..20_000).map(|index| format!("some text {index}\n")).collect();
-    assert_eq!(raban(dir.path(), &["produce", "-t", "a", "--data-dir", "d"], many).code, 0);
+    let many: String = (0..20_000)
+        .map(|index| format!("some text {index}\n"))
+        .collect();
+    assert_eq!(
+        raban(dir.path(), &["produce", "-t", "a", "--data-dir", "d"], many).code,
+        0
+    );
     let args = ["consume", "-t", "a", "--data-dir", "d", "--from-beginning"];
     let mut child = command(dir.path(), &args).spawn().unwrap();
     assert_eq!(read_line(child.stdout.as_mut().unwrap()), "some text 0");
@@ -101,8 +164,31 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 #[test]
 fn bytes_pass_as_they_are() {
     let dir = tempdir().unwrap();
-    let bytes: Vec<u8> = (0..=255).filter(|byte| !b"\r\n".contains(byte)).chain(*b"\n").collect();
-    assert_eq!(raban(dir.path(), &["produce", "-t", "a", "--data-dir", "d"], bytes.clone()).code, 0);
-    let run = raban(dir.path(), &["consume", "-t", "a", "--data-dir", "d", "--from-beginning", "-e"], "");
+    let bytes: Vec<u8> = (0..=255)
+        .filter(|byte| !b"\r\n".contains(byte))
+        .chain(*b"\n")
+        .collect();
+    assert_eq!(
+        raban(
+            dir.path(),
+            &["produce", "-t", "a", "--data-dir", "d"],
+            bytes.clone()
+        )
+        .code,
+        0
+    );
+    let run = raban(
+        dir.path(),
+        &[
+            "consume",
+            "-t",
+            "a",
+            "--data-dir",
+            "d",
+            "--from-beginning",
+            "-e",
+        ],
+        "",
+    );
     assert_eq!(run.stdout, bytes);
 }

@@ -10,17 +10,23 @@ use crate::support::{RunningBroker, nobody, raban, server_answering};
 const TLS_ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 10];
 const HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
 /// The wait for the network, short enough for a test.
-const SOON: &str = "max.block.ms=1000";
+const SOON: &str = "max.block.ms=300";
 
 /// Exit code and standard error, with what differs from run to run made the same.
 fn told(dir: &TempDir, args: &[&str], input: &str, replace: &[(&str, &str)]) -> String {
     let run = raban(dir.path(), args, input);
     assert!(run.stdout.is_empty(), "{run:?}");
-    let mut text = run.stderr.replace(&dir.path().display().to_string(), "[dir]");
+    let mut text = run
+        .stderr
+        .replace(&dir.path().display().to_string(), "[dir]");
     for (what, with) in replace {
         text = text.replace(what, with);
     }
-    format!("exit code {}\n{}", run.code, without_times(&text))
+    format!(
+        "exit code {}\n{}",
+        run.code,
+        without_ports(&without_times(&text))
+    )
 }
 
 /// Durations as they are printed, `1.0003s` or `12.5ms`, become `[time]`.
@@ -40,10 +46,26 @@ fn without_times(text: &str) -> String {
     out
 }
 
+/// The port of a loopback address becomes `[port]`.
+fn without_ports(text: &str) -> String {
+    let mut parts = text.split("127.0.0.1:");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        out.push_str(&format!("127.0.0.1:[port]{rest}"));
+    }
+    out
+}
+
 /// `raban produce -t a` with these options and one line.
 fn produce(options: &[&str]) -> String {
     let dir = tempdir().unwrap();
-    told(&dir, &[&["produce", "-t", "a"], options].concat(), "x\n", &[])
+    told(
+        &dir,
+        &[&["produce", "-t", "a"], options].concat(),
+        "x\n",
+        &[],
+    )
 }
 
 #[test]
@@ -53,7 +75,10 @@ fn settings() {
         ("unknown_setting", &["-X", "linger=5"][..]),
         ("invalid_setting", &["-X", "acks=2"]),
         ("setting_out_of_range", &["-X", "linger.ms=-1"]),
-        ("conflicting_settings", &["-X", "enable.idempotence=true", "-X", "acks=1"]),
+        (
+            "conflicting_settings",
+            &["-X", "enable.idempotence=true", "-X", "acks=1"],
+        ),
         ("several_problems", &["-X", "linger=5", "-X", "acks=2"]),
         ("no_setting", &["-X", "linger.ms"]),
         ("tls_asked_for", &["-X", "security.protocol=SSL"]),
@@ -67,10 +92,27 @@ fn servers() {
     for (name, options) in [
         ("server_without_port", &["-b", "localhost"][..]),
         ("server_as_url", &["-b", "http://localhost:8080"]),
-        ("cluster_settings_without_server", &["-X", "security.protocol=SASL_SSL", "-X", "sasl.mechanism=PLAIN"]),
-        ("cluster_settings_with_folder", &["--data-dir", "d", "-X", "security.protocol=PLAINTEXT"]),
-        ("server_and_folder", &["-b", "localhost:9092", "--data-dir", "d"]),
-        ("server_property_and_folder", &["-X", "bootstrap.servers=localhost:9092", "--data-dir", "d"]),
+        (
+            "cluster_settings_without_server",
+            &[
+                "-X",
+                "security.protocol=SASL_SSL",
+                "-X",
+                "sasl.mechanism=PLAIN",
+            ],
+        ),
+        (
+            "cluster_settings_with_folder",
+            &["--data-dir", "d", "-X", "security.protocol=PLAINTEXT"],
+        ),
+        (
+            "server_and_folder",
+            &["-b", "localhost:9092", "--data-dir", "d"],
+        ),
+        (
+            "server_property_and_folder",
+            &["-X", "bootstrap.servers=localhost:9092", "--data-dir", "d"],
+        ),
     ] {
         insta::assert_snapshot!(name, produce(options));
     }
@@ -80,9 +122,29 @@ fn servers() {
 fn a_properties_file() {
     let dir = tempdir().unwrap();
     let produce = |options: &[&str]| {
-        told(&dir, &[&["produce", "-t", "a", "-b", "localhost:9092", "--command-config"], options].concat(), "", &[])
+        told(
+            &dir,
+            &[
+                &[
+                    "produce",
+                    "-t",
+                    "a",
+                    "-b",
+                    "localhost:9092",
+                    "--command-config",
+                ],
+                options,
+            ]
+            .concat(),
+            "",
+            &[],
+        )
     };
-    std::fs::write(dir.path().join("c.properties"), "# mine\nacks=all\n\nretries=many\nlinger.msec=5\n").unwrap();
+    std::fs::write(
+        dir.path().join("c.properties"),
+        "# mine\nacks=all\n\nretries=many\nlinger.msec=5\n",
+    )
+    .unwrap();
     insta::assert_snapshot!("properties_file", produce(&["c.properties"]));
     std::fs::write(dir.path().join("e.properties"), "acks=\\u12\n").unwrap();
     insta::assert_snapshot!("properties_file_syntax", produce(&["e.properties"]));
@@ -96,28 +158,92 @@ fn files_and_folders() {
     let dir = tempdir().unwrap();
     std::fs::write(dir.path().join("file"), "x\n").unwrap();
     for (name, args) in [
-        ("input_missing", &["produce", "-t", "a", "--data-dir", "d", "--file", "missing.txt"][..]),
-        ("input_is_a_folder", &["produce", "-t", "a", "--data-dir", "d", "--file", "."]),
-        ("folder_is_a_file", &["produce", "-t", "a", "--data-dir", "file"]),
-        ("folder_not_writable", &["produce", "-t", "a", "--data-dir", "file/d"]),
-        ("consume_folder_not_writable", &["consume", "-t", "a", "--data-dir", "file/d"]),
-        ("broker_folder_not_writable", &["broker", "--listen", "127.0.0.1:0", "--data-dir", "file/d"]),
+        (
+            "input_missing",
+            &[
+                "produce",
+                "-t",
+                "a",
+                "--data-dir",
+                "d",
+                "--file",
+                "missing.txt",
+            ][..],
+        ),
+        (
+            "input_is_a_folder",
+            &["produce", "-t", "a", "--data-dir", "d", "--file", "."],
+        ),
+        (
+            "folder_is_a_file",
+            &["produce", "-t", "a", "--data-dir", "file"],
+        ),
+        (
+            "folder_not_writable",
+            &["produce", "-t", "a", "--data-dir", "file/d"],
+        ),
+        (
+            "consume_folder_not_writable",
+            &["consume", "-t", "a", "--data-dir", "file/d"],
+        ),
+        (
+            "broker_folder_not_writable",
+            &["broker", "--listen", "127.0.0.1:0", "--data-dir", "file/d"],
+        ),
     ] {
         insta::assert_snapshot!(name, told(&dir, args, "x\n", &[]));
     }
-    assert!(!dir.path().join("d").exists(), "nothing is made before the input is there");
+    assert!(
+        !dir.path().join("d").exists(),
+        "nothing is made before the input is there"
+    );
 }
 
 #[test]
 fn topics() {
     let dir = tempdir().unwrap();
     for (name, args) in [
-        ("illegal_topic", &["produce", "-t", "my topic", "--data-dir", "d"][..]),
-        ("illegal_topic_consumed", &["consume", "-t", "my topic", "--data-dir", "d"]),
-        ("illegal_topic_created", &["topic", "create", "my topic", "--data-dir", "d"]),
-        ("unknown_topic_consumed", &["consume", "-t", "nowhere", "--data-dir", "d", "-e", "-X", SOON]),
-        ("unknown_topic_described", &["topic", "describe", "nowhere", "--data-dir", "d", "-X", SOON]),
-        ("unknown_topic_deleted", &["topic", "delete", "nowhere", "--data-dir", "d"]),
+        (
+            "illegal_topic",
+            &["produce", "-t", "my topic", "--data-dir", "d"][..],
+        ),
+        (
+            "illegal_topic_consumed",
+            &["consume", "-t", "my topic", "--data-dir", "d"],
+        ),
+        (
+            "illegal_topic_created",
+            &["topic", "create", "my topic", "--data-dir", "d"],
+        ),
+        (
+            "unknown_topic_consumed",
+            &[
+                "consume",
+                "-t",
+                "nowhere",
+                "--data-dir",
+                "d",
+                "-e",
+                "-X",
+                SOON,
+            ],
+        ),
+        (
+            "unknown_topic_described",
+            &[
+                "topic",
+                "describe",
+                "nowhere",
+                "--data-dir",
+                "d",
+                "-X",
+                SOON,
+            ],
+        ),
+        (
+            "unknown_topic_deleted",
+            &["topic", "delete", "nowhere", "--data-dir", "d"],
+        ),
         ("no_topic", &["topic", "delete"]),
     ] {
         insta::assert_snapshot!(name, told(&dir, args, "x\n", &[]));
@@ -125,21 +251,41 @@ fn topics() {
     raban(dir.path(), &["topic", "create", "a", "--data-dir", "d"], "").text();
     let again = ["topic", "create", "a", "--data-dir", "d"];
     insta::assert_snapshot!("topic_created_twice", told(&dir, &again, "", &[]));
-    let partition = ["produce", "-t", "a", "-p", "7", "--data-dir", "d", "-q", "-X", SOON];
+    let partition = [
+        "produce",
+        "-t",
+        "a",
+        "-p",
+        "7",
+        "--data-dir",
+        "d",
+        "-q",
+        "-X",
+        SOON,
+    ];
     insta::assert_snapshot!("no_such_partition", told(&dir, &partition, "x\ny\n", &[]));
     let partition = ["consume", "-t", "a", "-p", "7", "--data-dir", "d", "-e"];
-    insta::assert_snapshot!("no_such_partition_consumed", told(&dir, &partition, "", &[]));
+    insta::assert_snapshot!(
+        "no_such_partition_consumed",
+        told(&dir, &partition, "", &[])
+    );
 }
 
 #[test]
 fn a_topic_that_may_not_be_created() {
     use raban_broker::{BrokerConfig, Server};
-    let config = BrokerConfig { auto_create_topics: false, ..BrokerConfig::default() };
+    let config = BrokerConfig {
+        auto_create_topics: false,
+        ..BrokerConfig::default()
+    };
     let broker = Server::start(config).unwrap();
     let address = broker.address().to_string();
     let dir = tempdir().unwrap();
     let args = ["produce", "-t", "a", "-b", &address, "-q", "-X", SOON];
-    insta::assert_snapshot!("topic_not_created", told(&dir, &args, "x\n", &[(&address, "[broker]")]));
+    insta::assert_snapshot!(
+        "topic_not_created",
+        told(&dir, &args, "x\n", &[(&address, "[broker]")])
+    );
 }
 
 #[test]
@@ -150,32 +296,74 @@ fn listeners_that_aren_t_kafka() {
         ("web_server", server_answering(HTTP_ANSWER)),
         ("tls_port", server_answering(TLS_ALERT)),
         ("closes_at_once", server_answering(b"")),
-        ("other_server", server_answering(b"220 mail.example ESMTP\r\n")),
+        (
+            "other_server",
+            server_answering(b"220 mail.example ESMTP\r\n"),
+        ),
     ];
     for (name, address) in &servers {
         let server = ["-b", address, "-X", SOON];
         let produce = [&["produce", "-t", "a"], &server[..], &["-q"]].concat();
-        insta::assert_snapshot!(*name, told(&dir, &produce, "x\ny\n", &[(address, "[server]")]));
+        insta::assert_snapshot!(
+            *name,
+            told(&dir, &produce, "x\ny\n", &[(address, "[server]")])
+        );
         let consume = [&["consume", "-t", "a", "-e"], &server[..]].concat();
-        insta::assert_snapshot!(format!("{name}_consume"), told(&dir, &consume, "", &[(address, "[server]")]));
+        insta::assert_snapshot!(
+            format!("{name}_consume"),
+            told(&dir, &consume, "", &[(address, "[server]")])
+        );
         let list = [&["topic", "list"], &server[..]].concat();
-        insta::assert_snapshot!(format!("{name}_list"), told(&dir, &list, "", &[(address, "[server]")]));
+        insta::assert_snapshot!(
+            format!("{name}_list"),
+            told(&dir, &list, "", &[(address, "[server]")])
+        );
     }
-    let unknown = ["produce", "-t", "a", "-q", "-b", "no-such-host.invalid:9092", "-X", SOON];
+    let unknown = [
+        "produce",
+        "-t",
+        "a",
+        "-q",
+        "-b",
+        "no-such-host.invalid:9092",
+        "-X",
+        SOON,
+    ];
     let text = told(&dir, &unknown, "x\n", &[]);
     // The system's words about the name differ from one to another.
-    assert!(text.starts_with("exit code 1\n") && text.contains("no-such-host.invalid:9092"), "{text}");
+    assert!(
+        text.starts_with("exit code 1\n") && text.contains("no-such-host.invalid:9092"),
+        "{text}"
+    );
 }
 
 #[test]
 fn records() {
     let dir = tempdir().unwrap();
     let large = format!("{}\nsmall\n", "x".repeat(2000));
-    let args = ["produce", "-t", "a", "--data-dir", "d", "-q", "-X", "max.request.size=1000"];
+    let args = [
+        "produce",
+        "-t",
+        "a",
+        "--data-dir",
+        "d",
+        "-q",
+        "-X",
+        "max.request.size=1000",
+    ];
     insta::assert_snapshot!("record_too_large", told(&dir, &args, &large, &[]));
     let just = format!("{}\nsmall\n", "x".repeat(990));
     insta::assert_snapshot!("record_just_too_large", told(&dir, &args, &just, &[]));
-    let json = ["produce", "-t", "a", "--data-dir", "d", "-q", "--format", "json"];
+    let json = [
+        "produce",
+        "-t",
+        "a",
+        "--data-dir",
+        "d",
+        "-q",
+        "--format",
+        "json",
+    ];
     let lines = "plain\n{\"valeu\":1}\n{\"value\":\"\\ud800\"}\n{\"value\":{\"base64\":\"*\"}}\n{\"timestamp\":-1}\n[]\n5\n";
     insta::assert_snapshot!("json_lines", told(&dir, &json, lines, &[]));
     let options = [&json[..], &["-K", ":"]].concat();
@@ -190,12 +378,29 @@ fn a_broker_that_can_t_start() {
     let dir = tempdir().unwrap();
     let running = RunningBroker::start(dir.path(), &["--data-dir", "d"]);
     let replace = [(running.address.as_str(), "[running]")];
-    let taken = ["broker", "--listen", &running.address, "--storage", "memory"];
+    let taken = [
+        "broker",
+        "--listen",
+        &running.address,
+        "--storage",
+        "memory",
+    ];
     insta::assert_snapshot!("broker_address_taken", told(&dir, &taken, "", &replace));
     let twice = ["broker", "--listen", "127.0.0.1:0", "--data-dir", "d"];
     insta::assert_snapshot!("broker_folder_in_use", told(&dir, &twice, "", &replace));
-    for (name, listen) in [("broker_listen_without_port", "localhost"), ("broker_listen_port", "localhost:99999")] {
-        insta::assert_snapshot!(name, told(&dir, &["broker", "--storage", "memory", "--listen", listen], "", &[]));
+    for (name, listen) in [
+        ("broker_listen_without_port", "localhost"),
+        ("broker_listen_port", "localhost:99999"),
+    ] {
+        insta::assert_snapshot!(
+            name,
+            told(
+                &dir,
+                &["broker", "--storage", "memory", "--listen", listen],
+                "",
+                &[]
+            )
+        );
     }
     let both = ["broker", "--storage", "memory", "--data-dir", "d"];
     insta::assert_snapshot!("broker_memory_with_folder", told(&dir, &both, "", &[]));
@@ -205,9 +410,30 @@ fn a_broker_that_can_t_start() {
 fn keys_of_partition() {
     let dir = tempdir().unwrap();
     for (name, args) in [
-        ("partition_hex", &["partition", "--partitions", "3", "--key-format", "hex", "00", "0x1"][..]),
+        (
+            "partition_hex",
+            &[
+                "partition",
+                "--partitions",
+                "3",
+                "--key-format",
+                "hex",
+                "00",
+                "0x1",
+            ][..],
+        ),
         ("partition_zero", &["partition", "--partitions", "0", "a"]),
-        ("partition_partitioner", &["partition", "--partitions", "3", "--partitioner", "crc", "a"]),
+        (
+            "partition_partitioner",
+            &[
+                "partition",
+                "--partitions",
+                "3",
+                "--partitioner",
+                "crc",
+                "a",
+            ],
+        ),
         ("partition_no_key", &["partition", "--partitions", "3"]),
     ] {
         insta::assert_snapshot!(name, told(&dir, args, "", &[]));

@@ -54,17 +54,40 @@ fn round_trip(server: &[&str], compression: &str, topic: &str) {
         run
     };
     let compression = format!("compression.type={compression}");
-    let produce = ["produce", "--format", "json", "-q", "-X", &compression, "-t"];
-    let consume = ["consume", "--format", "json", "--from-beginning", "-e", "-t"];
+    let produce = [
+        "produce",
+        "--format",
+        "json",
+        "-q",
+        "-X",
+        &compression,
+        "-t",
+    ];
+    let consume = [
+        "consume",
+        "--format",
+        "json",
+        "--from-beginning",
+        "-e",
+        "-t",
+    ];
     run(&[&produce[..], &[topic]].concat(), lines(&records()));
     let first = run(&[&consume[..], &[topic]].concat(), String::new());
     assert_eq!(essence(first.json()), records());
     // And what consume prints goes in again.
     let copy = format!("{topic}-copy");
-    run(&[&produce[..], &[&copy]].concat(), String::from_utf8(first.stdout.clone()).unwrap());
+    run(
+        &[&produce[..], &[&copy]].concat(),
+        String::from_utf8(first.stdout.clone()).unwrap(),
+    );
     let second = run(&[&consume[..], &[&copy]].concat(), String::new());
     assert_eq!(essence(second.json()), records());
-    let timestamps = |records: Vec<Value>| records.into_iter().map(|record| record["timestamp"].clone()).collect::<Vec<_>>();
+    let timestamps = |records: Vec<Value>| {
+        records
+            .into_iter()
+            .map(|record| record["timestamp"].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(timestamps(first.json()), timestamps(second.json()));
 }
 
@@ -89,8 +112,23 @@ fn the_readme_s_commands() {
     let dir = tempdir().unwrap();
     let readme = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md"));
     std::fs::write(dir.path().join("README.md"), readme).unwrap();
-    assert_eq!(raban(dir.path(), &["produce", "--topic", "hello", "--file", "README.md"], "").code, 0);
-    let read = raban(dir.path(), &["consume", "--topic", "hello", "--from-beginning", "-e"], "");
+    assert_eq!(
+        raban(
+            dir.path(),
+            &["produce", "--topic", "hello", "--file", "README.md"],
+            ""
+        )
+        .code,
+        0
+    );
+    let read = raban(
+        dir.path(),
+        &["consume", "--topic", "hello", "--from-beginning", "-e"],
+        "",
+    );
     assert_eq!(read.code, 0, "{read:?}");
-    assert!(read.stdout == readme, "what is consumed isn't what was produced");
+    assert!(
+        read.stdout == readme,
+        "what is consumed isn't what was produced"
+    );
 }

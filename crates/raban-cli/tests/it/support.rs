@@ -32,8 +32,13 @@ impl Run {
     /// Its standard output as JSON, one object a line.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<Value> {
-        let lines = self.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+        let lines = self
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        lines
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 }
 
@@ -50,7 +55,12 @@ impl From<Output> for Run {
 /// `raban` with these arguments in `dir`, its three streams piped.
 pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raban"));
-    command.args(args).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(args)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -70,12 +80,18 @@ pub(crate) fn raban(dir: &Path, args: &[&str], input: impl Into<Vec<u8>>) -> Run
 pub(crate) fn wait(child: Child) -> Run {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
-    receiver.recv_timeout(PATIENCE).expect("the command ends").into()
+    receiver
+        .recv_timeout(PATIENCE)
+        .expect("the command ends")
+        .into()
 }
 
 /// Sends a signal by its name.
 pub(crate) fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    let status = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -118,7 +134,9 @@ pub(crate) fn server_answering(answer: &'static [u8]) -> String {
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
         for connection in listener.incoming() {
-            let Ok(mut connection) = connection else { return };
+            let Ok(mut connection) = connection else {
+                return;
+            };
             let _ = connection.read(&mut [0; 1024]);
             let _ = connection.write_all(answer);
         }
@@ -128,5 +146,9 @@ pub(crate) fn server_answering(answer: &'static [u8]) -> String {
 
 /// A port where nobody listens: it was free a moment ago.
 pub(crate) fn nobody() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
 }
