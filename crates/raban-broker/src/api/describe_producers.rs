@@ -30,10 +30,7 @@ pub(super) fn handle(
             .into_iter()
             .map(|index| describe(cluster, context, &name, index));
         let partitions = partitions.collect();
-        TopicResponse {
-            name,
-            partitions,
-        }
+        TopicResponse { name, partitions }
     });
     DescribeProducersResponse {
         topics: topics.collect(),

@@ -1,0 +1,15 @@
+//! The broker as clients see it: raw frames over TCP.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod data_dir;
+mod fetch;
+mod limits;
+mod mutated;
+mod offsets;
+mod process;
+mod produce;
+mod protocol;
+mod restart;
+mod simulated;
+mod support;
+mod topics;
