@@ -3,9 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
@@ -163,12 +161,12 @@ impl Builder {
             .unwrap_or_else(|| "raban".to_owned());
         let (accumulator, sender) =
             raban_core::new(config, RandomState::new().build_hasher().finish());
-        let abandoned = Arc::new(AtomicBool::new(false));
+        let abandoned = Arc::new(OnceLock::new());
         let at_end = {
             let (accumulator, abandoned) = (Arc::clone(&accumulator), Arc::clone(&abandoned));
             move || {
-                if abandoned.load(Ordering::Relaxed) {
-                    warn_of_unsent(&accumulator, clock);
+                if let Some(failed_before) = abandoned.get() {
+                    warn_of_failed(accumulator.metrics().record_error_total - failed_before);
                 }
             }
         };
@@ -187,18 +185,12 @@ impl Builder {
     }
 }
 
-/// The background drain after the last handle's end has nobody else to tell.
-fn warn_of_unsent(accumulator: &raban_core::Accumulator, clock: Clock) {
-    let mut close = accumulator.close(clock.now(), Duration::ZERO);
-    let context = &mut Context::from_waker(Waker::noop());
-    if let Poll::Ready(report) = std::pin::Pin::new(&mut close).poll(context)
-        && (report.unsent > 0 || report.in_doubt > 0)
-    {
+/// The background delivery after the last handle's end has nobody else to tell.
+fn warn_of_failed(records: u64) {
+    if records > 0 {
         tracing::warn!(
-            "the producer was dropped and couldn't deliver all in delivery.timeout.ms: {} records surely aren't in \
-             the log, {} may be; close() or flush() before dropping it tells in time",
-            report.unsent,
-            report.in_doubt
+            "{records} records failed after the last handle of their producer was dropped; close() before that has \
+             them delivered or tells of it"
         );
     }
 }

@@ -6,8 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -264,8 +263,9 @@ pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) clock: Clock,
     pub(crate) delivery_timeout: Duration,
-    /// Set when nobody is left who could hear what a close reports.
-    pub(crate) abandoned: Arc<AtomicBool>,
+    /// Set when nobody is left who could hear what a close reports: to how many records had failed
+    /// by then.
+    pub(crate) abandoned: Arc<OnceLock<u64>>,
     /// The embedded broker that this producer keeps running, if any.
     pub(crate) _keep: Keep,
 }
@@ -303,7 +303,11 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        if !self.accumulator.is_closed() {
+            let failed = self.accumulator.metrics().record_error_total;
+            // Set nowhere else.
+            let _ = self.abandoned.set(failed);
+        }
         // The closing goes on in the driver, which reports it.
         drop(
             self.accumulator

@@ -1,0 +1,15 @@
+//! The whole producer against the embedded broker, over real sockets.
+
+mod contents;
+mod dropping;
+mod executors;
+mod log;
+mod promises;
+mod reading;
+mod restart;
+mod send;
+mod settings;
+mod support;
+mod topics;
+mod trouble;
+mod typed;

@@ -1,0 +1,208 @@
+//! Typed topic handles and serializers.
+
+use bytes::Bytes;
+use raban::{
+    ErrorKind, Json, RecordPart, SerializeContext, SerializeError, Serializer, Topic,
+    TryEnqueueError, Utf8,
+};
+
+use crate::support::{broker, producer};
+
+#[derive(serde::Serialize)]
+struct Order<'a> {
+    customer: &'a str,
+    total: u32,
+}
+
+#[tokio::test]
+async fn json_with_a_tombstone() {
+    let broker = broker();
+    let orders = producer(&broker)
+        .topic("orders")
+        .with_key(Utf8)
+        .with_value(Json);
+    let customer = String::from("customer-42");
+    orders
+        .send(
+            "customer-42",
+            &Order {
+                customer: "Ä",
+                total: 12,
+            },
+        )
+        .await
+        .unwrap();
+    orders.send(&customer, None).await.unwrap();
+    orders
+        .send(
+            None,
+            Some(&Order {
+                customer: "",
+                total: 0,
+            }),
+        )
+        .await
+        .unwrap();
+    let records = broker.records("orders").unwrap();
+    let as_text = |bytes: &Option<Bytes>| {
+        bytes
+            .as_ref()
+            .map(|b| String::from_utf8(b.to_vec()).unwrap())
+    };
+    let found: Vec<_> = records
+        .iter()
+        .map(|r| (as_text(&r.key), as_text(&r.value)))
+        .collect();
+    let customer = Some(customer);
+    assert_eq!(
+        found[0],
+        (
+            customer.clone(),
+            Some(r#"{"customer":"Ä","total":12}"#.into())
+        )
+    );
+    assert_eq!(found[1], (customer, None));
+    assert_eq!(
+        found[2],
+        (None, Some(r#"{"customer":"","total":0}"#.into()))
+    );
+}
+
+#[test]
+fn bytes_in_every_form() {
+    let broker = broker();
+    let topic = producer(&broker).topic("t");
+    let blocking = topic.blocking();
+    blocking.send(b"k", &vec![1, 2]).unwrap();
+    blocking.send(&Bytes::from_static(b"k"), &b"v"[..]).unwrap();
+    blocking.send(None, None).unwrap();
+    let records = broker.records("t").unwrap();
+    assert_eq!(records[0].value.as_deref(), Some(&[1, 2][..]));
+    assert_eq!(records[1].key.as_deref(), Some(&b"k"[..]));
+    assert_eq!((&records[2].key, &records[2].value), (&None, &None));
+}
+
+#[test]
+fn a_typed_record_has_headers_partition_and_timestamp() {
+    let broker = broker();
+    let topic = producer(&broker).topic("t").with_value(Utf8);
+    let record = topic
+        .record(None, "v")
+        .header("a", "1")
+        .header("a", "2")
+        .partition(0)
+        .timestamp(77);
+    let sent = raban::block_on(record.send()).unwrap();
+    assert_eq!((sent.partition, sent.timestamp), (0, 77));
+    let read = broker.records("t").unwrap().remove(0);
+    assert_eq!(
+        read.headers.iter().map(|h| &*h.key).collect::<Vec<_>>(),
+        ["a", "a"]
+    );
+}
+
+/// Writes what it knows of the record, and a header.
+struct Telling;
+
+impl Serializer<u32> for Telling {
+    fn serialize(
+        &self,
+        context: &mut SerializeContext<'_>,
+        value: &u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SerializeError> {
+        if *value == 13 {
+            return Err(SerializeError::new("thirteen isn't written"));
+        }
+        let part = if context.part() == RecordPart::Key {
+            "key"
+        } else {
+            "value"
+        };
+        out.extend(format!("{} {part} {value}", context.topic()).bytes());
+        context.add_header(part, format!("{}", context.headers().len()));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_serializer_of_ones_own_knows_the_record_and_adds_headers() {
+    let broker = broker();
+    let topic: Topic<u32, u32> = producer(&broker)
+        .topic("t")
+        .with_key(Telling)
+        .with_value(Telling);
+    raban::block_on(topic.record(&1, &2).header("own", "x").send()).unwrap();
+    let read = broker.records("t").unwrap().remove(0);
+    assert_eq!(
+        (&read.key.unwrap()[..], &read.value.unwrap()[..]),
+        (&b"t key 1"[..], &b"t value 2"[..])
+    );
+    let headers: Vec<_> = read
+        .headers
+        .iter()
+        .map(|h| (&*h.key, h.value.as_deref().unwrap()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("own", &b"x"[..]), ("key", b"1"), ("value", b"2")]
+    );
+}
+
+#[test]
+fn what_cannot_be_serialized_is_not_sent() {
+    let broker = broker();
+    let topic = producer(&broker)
+        .topic("t")
+        .with_key(Telling)
+        .with_value(Telling);
+    let error = topic.blocking().send(&1, &13).unwrap_err();
+    let ErrorKind::Serialize { part, reason } = error.kind() else {
+        panic!("{error}")
+    };
+    assert_eq!((*part, &**reason), ("value", "thirteen isn't written"));
+    assert_eq!(
+        error.to_string(),
+        "value can't be serialized: thirteen isn't written"
+    );
+    let refused = topic.try_enqueue(&13, &1).unwrap_err();
+    assert!(
+        matches!(refused, TryEnqueueError::Failed(e) if matches!(e.kind(), ErrorKind::Serialize { part: "key", .. }))
+    );
+}
+
+#[test]
+fn an_illegal_topic_name_is_told_to_each_record() {
+    let broker = broker();
+    let topic = producer(&broker).topic("no topic");
+    for _ in 0..2 {
+        let error = topic.blocking().send(b"k", b"v").unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::InvalidTopic { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_handle_is_shared_between_threads() {
+    let broker = broker();
+    let topic = producer(&broker).topic("t").with_key(Utf8).with_value(Json);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let topic = topic.clone();
+            scope.spawn(move || {
+                for index in 0..100 {
+                    topic
+                        .blocking()
+                        .enqueue("k", &(thread * 100 + index))
+                        .unwrap()
+                        .detach();
+                }
+            });
+        }
+    });
+    // The handle keeps its producer open.
+    topic.blocking().send("k", &-1).unwrap();
+    assert_eq!(broker.records("t").unwrap().len(), 401);
+}
