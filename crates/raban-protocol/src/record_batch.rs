@@ -6,6 +6,7 @@
 //! [`RecordReader`] are the way back.
 
 mod builder;
+mod checksum;
 mod header;
 mod reader;
 mod varint;

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::checksum::Suffix;
 use super::header::CRC_COVERS_FROM;
 use super::varint::{MAX_VARINT_LEN, MAX_VARLONG_LEN, Prefix, varint_len, varlong_len};
 use super::{BatchHeader, HEADER_LEN, MAGIC, RecordRef, record_int};
@@ -73,11 +74,12 @@ impl RecordsBuilder {
             "a batch counts its records in 31 bits"
         );
         let body = self.body_len(timestamp, record);
-        // Once for the whole record: the copies below find their place.
-        self.buffer.reserve(varint_len(record_int(body)) + body);
+        let record_len = record_int(body);
+        // Once for the whole record, and exactly: a buffer that has the room must not grow.
+        self.buffer.reserve(varint_len(record_len) + body);
 
         let mut prefix = Prefix::<PREFIX_LEN>::new();
-        prefix.put_varint(record_int(body));
+        prefix.put_varint(record_len);
         prefix.put_u8(0);
         prefix.put_varlong(self.timestamp_delta(timestamp));
         prefix.put_varint(index as i32);
@@ -182,7 +184,7 @@ impl RecordsBuilder {
         };
         spare.clear();
         let sealed = SealedRecords {
-            crc: crc32c::crc32c(&body),
+            checksum: Suffix::new(&body),
             body: body.freeze(),
             count: self.count,
             base_timestamp: self.base_timestamp,
@@ -203,8 +205,7 @@ fn nullable_int(bytes: Option<&[u8]>) -> i32 {
 #[derive(Debug, Clone)]
 pub struct SealedRecords {
     body: Bytes,
-    /// CRC-32C of the body alone.
-    crc: u32,
+    checksum: Suffix,
     count: u32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -232,12 +233,10 @@ impl SealedRecords {
             base_sequence,
             record_count: self.count as i32,
         };
-        let covered = crc32c::crc32c(&header.write()[CRC_COVERS_FROM..]);
-        header.crc = crc32c::crc32c_combine(covered, self.crc, self.body.len());
-        Records::new(vec![
-            Bytes::copy_from_slice(&header.write()),
-            self.body.clone(),
-        ])
+        let covered = header.write();
+        header.crc = self.checksum.behind(&covered[CRC_COVERS_FROM..]);
+        let header = Bytes::copy_from_slice(&header.write());
+        Records::new(vec![header, self.body.clone()])
     }
 
     /// Bytes of the whole batch, header included, as it is sent.
