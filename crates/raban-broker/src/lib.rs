@@ -8,7 +8,7 @@
 //! api.rs           header, version, which API
 //! api/<api>.rs     one API each: request → response
 //! topics.rs        name or id → partition
-//! validate.rs      may this batch be appended?
+//! validate.rs      may this batch be appended?  record_shape.rs  are its records whole?
 //! producer_state.rs  was it appended before?
 //! partition.rs     append to the log, read from it
 //! waiting.rs       a Fetch that waits for more
@@ -32,6 +32,7 @@ mod leader_epochs;
 mod metadata;
 mod partition;
 mod producer_state;
+mod record_shape;
 mod server;
 mod storage;
 mod topic_name;

@@ -1,8 +1,10 @@
 //! Whether the records of a Produce request may be appended, as Apache Kafka judges it.
 use bytes::Bytes;
-use raban_protocol::compression::{Compression, CompressionError};
+use raban_protocol::compression::{Compression, CompressionError, decompress};
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::{BatchError, BatchHeader, HEADER_LEN, RecordReader, verify_crc};
+use raban_protocol::record_batch::{BatchHeader, HEADER_LEN, verify_crc};
+
+use crate::record_shape::{self, Fault};
 
 /// A record's timestamp may lie so far in the future, in ms (Kafka's `message.timestamp.after.max.ms`).
 const MAX_FUTURE_MS: i64 = 3_600_000;
@@ -182,41 +184,30 @@ fn late_timestamp(timestamp: i64, now_ms: i64) -> Rejection {
 
 /// Whether the records are as many as the header says, in the order of their offsets, and whole.
 fn check_records(header: &BatchHeader, records: &Bytes, now_ms: i64) -> Result<(), Rejection> {
-    let at_fault = |index: i32, mut rejection: Rejection| {
+    let body = records.slice(HEADER_LEN..);
+    let body = match header.compression() {
+        Ok(Compression::None) | Err(_) => body,
+        Ok(compression) => match decompress(compression, &body, UNPACK_LIMIT) {
+            Ok(unpacked) => unpacked,
+            Err(CompressionError::TooLarge { .. }) => return Ok(()),
+            Err(error) => {
+                return Err(Rejection::new(
+                    ErrorCode::CORRUPT_MESSAGE,
+                    error.to_string(),
+                ));
+            }
+        },
+    };
+    let latest = now_ms.saturating_add(MAX_FUTURE_MS);
+    let checked = record_shape::check(&body, header.record_count, header.base_timestamp, latest);
+    checked.map_err(|(index, fault)| {
+        let invalid = |message: String| Rejection::new(ErrorCode::INVALID_RECORD, message);
+        let mut rejection = match fault {
+            Fault::Malformed(reason) => invalid(reason.to_owned()),
+            Fault::Offset(offset) => invalid(format!("Offset {offset} where {index} was expected")),
+            Fault::Timestamp(timestamp) => late_timestamp(timestamp, now_ms),
+        };
         rejection.record = Some((index, rejection.message.clone()));
         rejection
-    };
-    let invalid = |e: BatchError| Rejection::new(ErrorCode::INVALID_RECORD, e.to_string());
-    let reader = match RecordReader::new(header, records.slice(HEADER_LEN..), UNPACK_LIMIT) {
-        Ok(reader) => reader,
-        Err(error) if is_beyond_limit(&error) => return Ok(()),
-        Err(error @ BatchError::Compression(_)) => {
-            return Err(Rejection::new(
-                ErrorCode::CORRUPT_MESSAGE,
-                error.to_string(),
-            ));
-        }
-        Err(error) => return Err(invalid(error)),
-    };
-    for (index, record) in (0..).zip(reader) {
-        let record = record.map_err(|e| at_fault(index, invalid(e)))?;
-        if record.offset != i64::from(index) {
-            let message = format!("Offset {} where {index} was expected", record.offset);
-            return Err(at_fault(
-                index,
-                Rejection::new(ErrorCode::INVALID_RECORD, message),
-            ));
-        }
-        if record.timestamp > now_ms.saturating_add(MAX_FUTURE_MS) {
-            return Err(at_fault(index, late_timestamp(record.timestamp, now_ms)));
-        }
-    }
-    Ok(())
-}
-
-fn is_beyond_limit(error: &BatchError) -> bool {
-    matches!(
-        error,
-        BatchError::Compression(CompressionError::TooLarge { .. })
-    )
+    })
 }
