@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// The system's instant for one of this clock's, for a timer.
-    pub(crate) fn to_system(&self, instant: raban_core::Instant) -> Option<Instant> {
+    pub(crate) fn to_system(self, instant: raban_core::Instant) -> Option<Instant> {
         self.origin
             .checked_add(std::time::Duration::from_nanos(instant.as_nanos()))
     }

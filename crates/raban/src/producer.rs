@@ -110,6 +110,7 @@ impl Producer {
     ///
     /// # Errors
     /// What it would have to wait for, with the record; or why it will never be accepted.
+    #[expect(clippy::result_large_err, reason = "the record is what is given back")]
     pub fn try_enqueue<'a>(
         &self,
         record: Record<'a>,

@@ -73,10 +73,7 @@ impl Reading {
                 cursors => self
                     .plan(cursors.clone(), started)
                     .await
-                    .map_err(|trouble| {
-                        homeless = cursors;
-                        trouble
-                    }),
+                    .inspect_err(|_| homeless = cursors),
             };
             let trouble = match planned {
                 Ok(plan) => {

@@ -36,13 +36,13 @@ fn a_dropped_enqueue_gives_its_place_for_memory_up() {
     let broker = broker();
     let producer = builder(&broker).buffer_memory(4096).build().unwrap();
     producer.blocking().partitions_for("t").unwrap();
-    let value = [0; 3000];
-    let first = producer.try_enqueue(Record::to("t").value(&value)).unwrap();
-    assert!(poll_once(producer.enqueue(Record::to("t").value(&value))).is_pending());
+    let value: &[u8] = &[0; 3000];
+    let first = producer.try_enqueue(Record::to("t").value(value)).unwrap();
+    assert!(poll_once(producer.enqueue(Record::to("t").value(value))).is_pending());
     first.wait().unwrap();
     producer
         .blocking()
-        .send(Record::to("t").value(&value))
+        .send(Record::to("t").value(value))
         .unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 2);
     assert_eq!(producer.metrics().buffer_available_bytes, 4096);

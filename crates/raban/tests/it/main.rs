@@ -1,4 +1,5 @@
 //! The whole producer against the embedded broker, over real sockets.
+#![allow(clippy::unwrap_used)]
 
 mod contents;
 mod dropping;

@@ -65,15 +65,15 @@ fn try_enqueue_gives_the_record_back_when_memory_is_full() {
         .build()
         .unwrap();
     producer.blocking().partitions_for("t").unwrap();
-    let value = [7; 3000];
-    let first = producer.try_enqueue(Record::to("t").value(&value)).unwrap();
+    let value: &[u8] = &[7; 3000];
+    let first = producer.try_enqueue(Record::to("t").value(value)).unwrap();
     let refused = producer
-        .try_enqueue(Record::to("t").value(&value))
+        .try_enqueue(Record::to("t").value(value))
         .unwrap_err();
     let TryEnqueueError::Full(back) = refused else {
         panic!("{refused}")
     };
-    assert_eq!(back, Record::to("t").value(&value));
+    assert_eq!(back, Record::to("t").value(value));
     // Waiting for memory sends the batch that holds it, whatever the linger says.
     producer.blocking().enqueue(back).unwrap().detach();
     first.wait().unwrap();
@@ -155,8 +155,8 @@ fn send_many_is_bounded_by_memory_not_by_the_iterator() {
         .build()
         .unwrap()
         .blocking();
-    let value = [1; 1000];
-    let report = producer.send_many((0..2000).map(|_| Record::to("t").value(&value)));
+    let value: &[u8] = &[1; 1000];
+    let report = producer.send_many((0..2000).map(|_| Record::to("t").value(value)));
     assert_eq!((report.delivered, report.failures.len()), (2000, 0));
 }
 
