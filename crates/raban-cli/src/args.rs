@@ -11,13 +11,14 @@ const ABOUT: &str = "Produce to Apache Kafka, or to an embedded broker with noth
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    everything done: each record delivered
+  0    all done; of produce: each record delivered
   1    some records were surely not delivered, or the command failed
   2    wrong usage or configuration; nothing was sent
   3    some records are in doubt: they may be in the log
-  130  interrupted (a first Ctrl-C delivers what was accepted, a second one ends at once)
+  130  interrupted: a first Ctrl-C delivers what was accepted, a second one
+       ends at once
 
-Data goes to standard output; progress, summaries and errors go to standard error.";
+Data goes to standard output; progress, summaries and errors to standard error.";
 
 /// Everything after `raban`.
 #[derive(Debug, Parser)]
@@ -70,17 +71,20 @@ pub(crate) struct ClusterArgs {
 
 const PRODUCE_INPUT: &str = "\
 Input as lines (the default):
-  A line ends with LF or CRLF, which are no part of the record. The last line needs no line end.
-  An empty line is a record with an empty value. Without -K the whole line is the value and the key
-  is null; with -K the line is split at the first separator, and a line without one is not sent: it
-  counts as failed. Bytes pass as they are, UTF-8 or not.
+  A line ends with LF or CRLF, which are no part of the record. The last line
+  needs no line end. An empty line is a record with an empty value. Bytes pass
+  as they are, UTF-8 or not.
+  Without -K the whole line is the value, and the key is null. With -K the line
+  is split at the first separator; a line without one is not sent: it counts as
+  failed.
 
 Input as JSON (--format json), one object a line; blank lines are skipped:
   {\"key\": …, \"value\": …, \"headers\": …, \"partition\": 0, \"timestamp\": 1735689600000}
-  All members are optional. key and value: null or absent is null, a string its UTF-8 bytes,
-  {\"base64\": \"…\"} those bytes, any other JSON its text as written. headers: an object, or an array of
-  {\"key\": …, \"value\": …} where a key may repeat. topic and offset are accepted and ignored, so that
-  the output of `raban consume --format json` can be piped in.
+  All members are optional. key and value: null or absent is null, a string its
+  UTF-8 bytes, {\"base64\": \"…\"} those bytes, any other JSON its text as written.
+  headers: an object, or an array of {\"key\": …, \"value\": …}; a key may repeat.
+  topic and offset are ignored, so that the output of
+  `raban consume --format json` can be piped in.
 
 A line that can't be read as a record counts as failed; the others are sent.";
 
@@ -144,15 +148,19 @@ pub(crate) enum Report {
 }
 
 const CONSUME_OUTPUT: &str = "\
-Output as lines (the default): the fields asked for, then the value, separated by tabs, in this order:
-  timestamp, partition, offset, headers (k=v,k=v), key, value. Null is printed as null. Bytes pass as they are.
+Output as lines (the default): the fields asked for, then the value, separated
+by tabs, in this order:
+  timestamp, partition, offset, headers (k=v,k=v), key, value
+  Null is printed as null. Bytes pass as they are.
 
 Output as JSON (--format json), one object a line, all fields:
-  {\"topic\": …, \"partition\": …, \"offset\": …, \"timestamp\": …, \"key\": …, \"value\": …, \"headers\": [{\"key\": …, \"value\": …}]}
-  Null is null; bytes that are UTF-8 are a string, others {\"base64\": \"…\"}. `raban produce --format json`
-  reads this back to the same bytes.
+  topic, partition, offset, timestamp, key, value,
+  headers as an array of {\"key\": …, \"value\": …}
+  Null is null; bytes that are UTF-8 are a string, others {\"base64\": \"…\"}.
+  `raban produce --format json` reads this back to the same bytes.
 
-When whoever reads the output goes away (as in `raban consume … | head`), the command ends with exit code 0.";
+When whoever reads the output goes away (as in `raban consume … | head`), the
+command ends with exit code 0.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CONSUME_OUTPUT)]
@@ -210,8 +218,9 @@ pub(crate) struct Consume {
 }
 
 const BROKER_ADDRESS: &str = "\
-The address is printed on standard output as HOST:PORT as soon as the broker listens; everything else goes
-to standard error. Ctrl-C or SIGTERM stops the broker in order, with exit code 0.";
+The address is printed on standard output as HOST:PORT as soon as the broker
+listens; everything else goes to standard error. Ctrl-C or SIGTERM stops the
+broker in order, with exit code 0.";
 
 #[derive(Debug, Args)]
 #[command(after_help = BROKER_ADDRESS)]

@@ -57,6 +57,7 @@ pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raban"));
     command
         .args(args)
+        .env("COLUMNS", "100")
         .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
