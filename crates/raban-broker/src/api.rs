@@ -20,6 +20,10 @@ mod old_produce;
 mod produce;
 mod sasl;
 
+/// The longest request, in bytes, of an API other than Produce. A list of a million tiny elements takes many times its bytes
+/// when it is decoded, and no client asks for so much.
+const MAX_LIST_LEN: usize = 8 << 20;
+
 /// What an API knows of a request besides its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
@@ -51,6 +55,9 @@ pub(crate) fn handle(
         correlation_id: header.correlation_id,
     };
     match ApiKey::try_from(header.api_key) {
+        Ok(key) if key != ApiKey::Produce && body.remaining() > MAX_LIST_LEN => Outcome::Close(
+            format!("a {key} request of {} bytes is too long", body.remaining()),
+        ),
         Ok(key) if key.versions().contains(context.version) => {
             dispatch(cluster, &context, key, body)
         }

@@ -1,8 +1,9 @@
 //! The broker on a TCP port: a thread of its own with one event loop around the [`Cluster`].
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -127,33 +128,30 @@ impl Server {
             cluster: Mutex::new(cluster),
             started,
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(StartError::Thread)?;
-        let listener = {
-            let _guard = runtime.enter();
-            TcpListener::from_std(listener).map_err(StartError::Thread)?
-        };
         if let Some(data_dir) = &data_dir {
             data_dir.publish_address(loopback_if_unspecified(address))?;
         }
         let (run, runs) = watch::channel(Run::On);
+        let (ready, started) = mpsc::sync_channel(1);
         let in_thread = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("raban-broker".to_owned())
-            .spawn(move || {
-                LocalSet::new().block_on(&runtime, serve(listener, config, in_thread, runs));
-                // Syncs that are under way need not be waited for: either all was synced again, or nothing matters.
-                runtime.shutdown_background();
-                drop(data_dir);
-            });
+        let body = move || {
+            run_thread(listener, config, in_thread, runs, &ready);
+            drop(data_dir);
+        };
+        let thread = std::thread::Builder::new().name("raban-broker".to_owned());
+        let thread = thread.spawn(body).map_err(StartError::Thread)?;
+        let started = started
+            .recv()
+            .map_err(|_| io::Error::other("it ended at once"));
+        started
+            .and_then(|result| result)
+            .map_err(StartError::Thread)?;
         Ok(Self {
             address,
             bootstrap,
             shared,
             run,
-            thread: Some(thread.map_err(StartError::Thread)?),
+            thread: Some(thread),
         })
     }
 
@@ -234,6 +232,37 @@ fn loopback_if_unspecified(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
+}
+
+/// The broker's thread: its runtime, which lives and ends here, so that a broker may be started and dropped in another one.
+fn run_thread(
+    listener: std::net::TcpListener,
+    config: BrokerConfig,
+    shared: Arc<Shared>,
+    runs: watch::Receiver<Run>,
+    ready: &mpsc::SyncSender<io::Result<()>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let started = runtime.and_then(|runtime| {
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        Ok((runtime, listener))
+    });
+    let (result, started) = match started {
+        Ok(started) => (Ok(()), Some(started)),
+        Err(error) => (Err(error), None),
+    };
+    // Whoever starts the broker waits for this.
+    let _ = ready.send(result);
+    if let Some((runtime, listener)) = started {
+        LocalSet::new().block_on(&runtime, serve(listener, config, shared, runs));
+        // Syncs that are under way need not be waited for: either all was synced again, or nothing matters.
+        runtime.shutdown_background();
+    }
 }
 
 /// The event loop.

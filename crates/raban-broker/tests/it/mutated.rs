@@ -3,6 +3,7 @@
 //! `RABAN_FUZZ=100000` sets how many of each kind; the default keeps the run short.
 use std::time::Duration;
 
+use raban_broker::{BrokerConfig, Server};
 use raban_protocol::api::Request;
 use raban_protocol::frame::encode_request;
 use raban_protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
@@ -16,7 +17,7 @@ use raban_protocol::messages::offset_for_leader_epoch::{
 use raban_protocol::messages::*;
 use raban_protocol::primitives::Uuid;
 
-use crate::process::BrokerProcess;
+use crate::process::{BrokerProcess, SEED};
 use crate::support::{Client, batch, fetch_request, produce_request};
 
 const DEFAULT_COUNT: usize = 1_500;
@@ -42,6 +43,17 @@ pub(crate) fn create(topic: &str) -> MetadataRequest {
         topics: Some(vec![topic]),
         ..Default::default()
     }
+}
+
+/// The id of the first topic of a [`BrokerProcess`].
+fn topic_id() -> Uuid {
+    let config = BrokerConfig {
+        seed: Some(SEED),
+        ..BrokerConfig::default()
+    };
+    let server = Server::start(config).unwrap();
+    server.create_topic("t", 1).unwrap();
+    server.topics()[0].id
 }
 
 struct Random(u64);
@@ -172,7 +184,7 @@ fn random_frames() {
             content[8..10].copy_from_slice(&[0xff, 0xff]);
         }
         let mut frame = (content.len() as u32).to_be_bytes().to_vec();
-        if random.below(10) == 0 {
+        if random.below(100) == 0 {
             frame = random.bytes(5);
         }
         frame.extend(content);
@@ -194,7 +206,11 @@ fn mutated_produce() {
 
 #[test]
 fn mutated_fetch() {
-    feed_mutated(|_| fetch_request("t", Uuid::ZERO, 0, 0));
+    let topic_id = topic_id();
+    feed_mutated(|version| {
+        let id = if version >= 13 { topic_id } else { Uuid::ZERO };
+        fetch_request("t", id, 0, 0)
+    });
 }
 
 #[test]
@@ -259,7 +275,7 @@ fn mutated_create_topics() {
 fn mutated_delete_topics() {
     feed_mutated(|version| {
         let topics = vec![DeleteTopicState {
-            name: Some("u".to_owned()),
+            name: Some("t".to_owned()),
             topic_id: Uuid::ZERO,
         }];
         DeleteTopicsRequest {
@@ -267,7 +283,7 @@ fn mutated_delete_topics() {
             topic_names: if version >= 6 {
                 Vec::new()
             } else {
-                vec!["u".to_owned()]
+                vec!["t".to_owned()]
             },
             ..Default::default()
         }

@@ -16,6 +16,9 @@ use crate::support::{Client, produce_request, stamped, start_in, stored};
 /// Set for the process that is to be a broker: where to store, `memory` or a directory.
 const STORAGE: &str = "RABAN_TEST_BROKER";
 
+/// Fixes the topic ids of these brokers.
+pub(crate) const SEED: u64 = 1;
+
 /// Not a test: what the process of a [`BrokerProcess`] runs.
 #[test]
 fn broker_process() {
@@ -29,6 +32,7 @@ fn broker_process() {
     let config = BrokerConfig {
         storage,
         max_partitions: 1_000,
+        seed: Some(SEED),
         ..BrokerConfig::default()
     };
     let server = Server::start(config).unwrap();

@@ -1,4 +1,5 @@
 //! Headers, versions, and what is refused.
+use raban_broker::{BrokerConfig, Server};
 use raban_protocol::api::{ApiKey, Message};
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::{
@@ -231,4 +232,27 @@ fn a_fetch_session_that_was_never_given_is_unknown() {
     };
     let response = Client::to(&server).call(11, &request);
     assert_eq!(response.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+}
+
+#[test]
+fn a_broker_starts_and_stops_inside_of_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let server = start();
+        assert_eq!(
+            Client::to(&server).call(0, &named()).error_code,
+            ErrorCode::NONE
+        );
+        let listen = server.address();
+        let taken = BrokerConfig {
+            listen,
+            ..BrokerConfig::default()
+        };
+        assert!(Server::start(taken).is_err());
+        server.stop();
+        start().kill();
+        drop(start());
+    });
 }

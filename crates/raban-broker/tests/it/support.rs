@@ -24,13 +24,14 @@ pub(crate) fn start() -> Server {
     Server::start(BrokerConfig::default()).unwrap()
 }
 
+/// A broker on disk whose segments are so small that most tests fill some.
 pub(crate) fn start_in(dir: &std::path::Path) -> Server {
-    let storage = StorageKind::Disk(dir.to_owned());
-    Server::start(BrokerConfig {
-        storage,
+    let config = BrokerConfig {
+        storage: StorageKind::Disk(dir.to_owned()),
+        segment_bytes: 500,
         ..BrokerConfig::default()
-    })
-    .unwrap()
+    };
+    Server::start(config).unwrap()
 }
 
 pub(crate) struct Client {
