@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::support::{command, raban, read_line, wait};
+use crate::support::{RunningBroker, command, raban, read_line, signal, wait};
 
 fn offsets(report: &[Value]) -> Vec<Option<i64>> {
     report.iter().map(|line| line["offset"].as_i64()).collect()
@@ -340,7 +340,7 @@ fn properties_win_over_the_file_and_the_file_names_the_server() {
 #[cfg(target_os = "linux")]
 fn memory_is_bounded_by_buffer_memory_whatever_the_input() {
     let dir = tempdir().unwrap();
-    let broker = crate::support::RunningBroker::start(dir.path(), &["--storage", "discard"]);
+    let broker = RunningBroker::start(dir.path(), &["--storage", "discard"]);
     let mib = 1024 * 1024;
     let args = [
         "produce",
@@ -378,4 +378,52 @@ fn memory_is_bounded_by_buffer_memory_whatever_the_input() {
     assert!(peak * 1024 <= 8 * mib + 32 * mib, "{peak} kB");
     drop(stdin);
     assert_eq!(wait(child).code, 0);
+}
+
+#[test]
+fn an_answer_that_never_comes_leaves_a_record_in_doubt() {
+    let dir = tempdir().unwrap();
+    let broker = RunningBroker::start(dir.path(), &["--storage", "memory"]);
+    let args = [
+        "produce",
+        "-t",
+        "a",
+        "-b",
+        &broker.address,
+        "--report",
+        "json",
+        "-K",
+        ":",
+        "-X",
+        "linger.ms=0",
+        "-X",
+        "request.timeout.ms=300",
+        "-X",
+        "delivery.timeout.ms=600",
+    ];
+    let mut child = command(dir.path(), &args).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"k:one\n").unwrap();
+    read_line(child.stdout.as_mut().unwrap());
+    signal(&broker.child, "STOP");
+    stdin.write_all(b"k:two\nno key\n").unwrap();
+    drop(stdin);
+    let run = wait(child);
+    // In doubt outweighs surely not delivered: it is what has to be looked into.
+    assert_eq!(run.code, 3, "{run:?}");
+    let report = run.json();
+    assert_eq!(
+        (&report[0]["in_doubt"], &report[0]["line"]),
+        (&json!(true), &json!(2))
+    );
+    assert_eq!(
+        (&report[1]["in_doubt"], &report[1]["line"]),
+        (&json!(false), &json!(3))
+    );
+    assert!(
+        run.stderr
+            .contains("the record may be in the log all the same"),
+        "{run:?}"
+    );
+    assert!(run.stderr.ends_with("failed: 1, in doubt: 1\n"), "{run:?}");
 }
