@@ -12,6 +12,7 @@ use raban_protocol::api::{Request, VersionRange};
 use raban_protocol::frame::{Frame, encode_request};
 use raban_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
+use crate::accumulator::generations::Generation;
 use crate::accumulator::partition::PartitionId;
 use crate::config::Address;
 use crate::error::{Cause, Speaks};
@@ -78,12 +79,19 @@ pub(crate) enum RequestKind {
     InitProducerId,
     /// The partitions whose batches it carries.
     Produce(Vec<PartitionId>),
+    /// Behind batches of `acks=0`: its answer says that the broker has read them.
+    Barrier(Written),
 }
+
+/// Batches of `acks=0` that were written, by generation, whose flush waits for a [barrier].
+///
+/// [barrier]: RequestKind::Barrier
+pub(crate) type Written = BTreeMap<Generation, usize>;
 
 impl RequestKind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::ApiVersions => "ApiVersions",
+            Self::ApiVersions | Self::Barrier(_) => "ApiVersions",
             Self::Metadata => "Metadata",
             Self::InitProducerId => "InitProducerId",
             Self::Produce(_) => "Produce",
@@ -100,6 +108,7 @@ pub(crate) struct Connection {
     /// The broker asked for a pause (KIP-219).
     pub(crate) muted_until: Instant,
     pub(crate) last_used: Instant,
+    pub(crate) written: Written,
     state: State,
     versions: BTreeMap<i16, VersionRange>,
     next_correlation_id: i32,
@@ -114,6 +123,7 @@ impl Connection {
             in_flight: VecDeque::new(),
             muted_until: now,
             last_used: now,
+            written: Written::new(),
             state: State::Connecting,
             versions: BTreeMap::new(),
             next_correlation_id: 0,
@@ -151,6 +161,12 @@ impl Connection {
     pub(crate) fn negotiate_again(&mut self, client_id: &str, deadline: Instant) -> Frame {
         let request = ApiVersionsRequest::default();
         self.send(RequestKind::ApiVersions, 0, client_id, &request, deadline)
+    }
+
+    /// Asks behind what was written: a broker answers in order.
+    pub(crate) fn barrier(&mut self, client_id: &str, deadline: Instant) -> Frame {
+        let kind = RequestKind::Barrier(std::mem::take(&mut self.written));
+        self.send(kind, 0, client_id, &ApiVersionsRequest::default(), deadline)
     }
 
     pub(crate) fn negotiated(&mut self, response: &ApiVersionsResponse) {
@@ -243,6 +259,13 @@ impl Connection {
                 return Cause::NotKafka {
                     address,
                     speaks: *speaks,
+                };
+            }
+            // No broker's first answer is that large.
+            CloseReason::FrameTooLarge { .. } if self.is_in_handshake() => {
+                return Cause::NotKafka {
+                    address,
+                    speaks: Speaks::Unknown,
                 };
             }
             _ if self.is_in_handshake() => return Cause::ClosedInHandshake { address },

@@ -151,7 +151,7 @@ impl Sender {
         self.evaluate(now, id);
     }
 
-    /// With `acks=0` the write is the outcome.
+    /// With `acks=0` the write is the outcome; who flushes waits for a [barrier](super::barrier).
     pub(super) fn batch_written(
         &mut self,
         now: Instant,
@@ -162,13 +162,22 @@ impl Sender {
         let Some((index, _)) = self.take_sent(id, conn, correlation_id) else {
             return;
         };
-        let written = Outcome {
-            code: ErrorCode::NONE,
-            base_offset: -1,
-            log_append_time: -1,
-            message: None,
+        let entry = self.remove_entry(id, index);
+        let partition = Arc::clone(&self.queue(id).partition);
+        let spent = match entry.batch {
+            EntryBatch::Live(batch) => {
+                let spent = batch.settle(Settled::Acknowledged {
+                    base_offset: None,
+                    log_append_time: None,
+                });
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    *connection.written.entry(spent.generation).or_default() += 1;
+                }
+                spent
+            }
+            EntryBatch::Spent(spent) => spent,
         };
-        self.acknowledge(id, index, &written);
+        self.accumulator.release(&partition, spent);
         self.evaluate(now, id);
     }
 

@@ -14,7 +14,7 @@ use super::timers::Timer;
 use super::{Action, Sender};
 use crate::accumulator::partition::PartitionId;
 use crate::backoff::backoff;
-use crate::config::Address;
+use crate::config::{Acks, Address};
 use crate::connection::{ConnectError, Connection, ConnectionId, InFlight, RequestKind, Role};
 use crate::error::Cause;
 use crate::event::Event;
@@ -93,7 +93,8 @@ impl Sender {
 
     /// Ends a connection of ours that is idle or no longer of use.
     pub(super) fn close_idle(&mut self, conn: ConnectionId) {
-        if let Some(connection) = self.connections.remove(&conn) {
+        if let Some(mut connection) = self.connections.remove(&conn) {
+            self.pass_barrier(std::mem::take(&mut connection.written));
             self.unlink(&connection);
             self.actions.push_back(Action::Close { conn });
         }
@@ -119,6 +120,7 @@ impl Sender {
                 self.set_node_stalled(id, true);
             }
         }
+        self.pass_barrier(std::mem::take(&mut connection.written));
         for request in std::mem::take(&mut connection.in_flight) {
             self.unanswered(now, conn, request, &cause);
         }
@@ -150,6 +152,7 @@ impl Sender {
     fn unanswered(&mut self, now: Instant, conn: ConnectionId, request: InFlight, cause: &Cause) {
         match request.kind {
             RequestKind::ApiVersions => {}
+            RequestKind::Barrier(written) => self.pass_barrier(written),
             RequestKind::Metadata => self.metadata.unanswered(),
             RequestKind::InitProducerId => self.producer_id_unanswered(now),
             RequestKind::Produce(partitions) => {
@@ -172,11 +175,14 @@ impl Sender {
     }
 
     pub(super) fn response(&mut self, now: Instant, conn: ConnectionId, content: Bytes) {
-        let Some(connection) = self.connections.get_mut(&conn) else {
+        let correlation_id = content.get(..4).map(|mut bytes| bytes.get_i32());
+        if let (Acks::None, Some(correlation_id)) = (self.config.acks, correlation_id) {
+            self.pass_writes(now, conn, correlation_id);
+        }
+        let Some(connection) = self.connections.get(&conn) else {
             return;
         };
         let expected = connection.in_flight.front();
-        let correlation_id = content.get(..4).map(|mut bytes| bytes.get_i32());
         let Some(request) =
             expected.filter(|request| Some(request.correlation_id) == correlation_id)
         else {
@@ -204,6 +210,13 @@ impl Sender {
         let version = request.version;
         match &request.kind {
             RequestKind::ApiVersions => self.api_versions(now, conn, version, content)?,
+            RequestKind::Barrier(_) => {
+                let response = decode::<ApiVersionsRequest>(version, content)?;
+                let request = self.answered(now, conn, response.throttle_time_ms);
+                if let Some(RequestKind::Barrier(written)) = request.map(|request| request.kind) {
+                    self.pass_barrier(written);
+                }
+            }
             RequestKind::Metadata => {
                 let response = decode::<MetadataRequest>(version, content)?;
                 self.answered(now, conn, response.throttle_time_ms);

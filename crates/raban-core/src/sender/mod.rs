@@ -4,6 +4,7 @@
 //! that can be done now; `poll_*` hands it out.
 
 mod acknowledge;
+mod barrier;
 mod control;
 mod drain;
 mod links;
@@ -204,6 +205,7 @@ impl Sender {
         }
         self.pump_control(now);
         self.pump_nodes(now);
+        self.pump_barriers(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);
         }

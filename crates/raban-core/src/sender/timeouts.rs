@@ -223,6 +223,7 @@ impl Sender {
                 self.left.unsent += unsent;
                 self.left.in_doubt += in_doubt;
             }
+            self.drop_barriers();
         }
         if !self.accumulator.generations.all_settled() {
             return;

@@ -35,6 +35,29 @@ fn later_records_don_t_prolong_it() {
 }
 
 #[test]
+fn with_acks_0_flush_and_close_wait_until_the_broker_has_read() {
+    let mut harness = Harness::new(&[("acks", "0"), ("enable.idempotence", "false")]);
+    let first = harness.send("first");
+    let mut flush = harness.accumulator.flush(harness.now);
+    harness.run();
+    assert!(first.is_settled());
+    assert!(poll(&mut flush).is_ready(), "the barrier was answered");
+    harness.silent = true;
+    harness.send("second").detach();
+    let mut flush = harness.accumulator.flush(harness.now);
+    harness.run();
+    assert!(poll(&mut flush).is_pending());
+    let mut close = harness
+        .accumulator
+        .close(harness.now, Duration::from_secs(1));
+    harness.advance(Duration::from_millis(999));
+    assert!(poll(&mut close).is_pending());
+    harness.advance(Duration::from_millis(1));
+    assert!(poll(&mut close).is_ready());
+    assert!(poll(&mut flush).is_ready());
+}
+
+#[test]
 fn nothing_to_flush_is_done_at_once() {
     let harness = Harness::new(&[]);
     assert!(poll(&mut harness.accumulator.flush(harness.now)).is_ready());

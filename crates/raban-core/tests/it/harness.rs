@@ -80,6 +80,8 @@ pub(crate) struct Harness {
     pub(crate) producer_id_errors: VecDeque<ErrorCode>,
     pub(crate) newest_produce: i16,
     pub(crate) reachable: bool,
+    /// ApiVersions isn't answered.
+    pub(crate) silent: bool,
     pub(crate) connections: Vec<ConnectionId>,
     pub(crate) metadata_requests: usize,
     next_producer_id: i64,
@@ -122,6 +124,7 @@ impl Harness {
             producer_id_errors: VecDeque::new(),
             newest_produce: 13,
             reachable: true,
+            silent: false,
             connections: Vec::new(),
             metadata_requests: 0,
             next_producer_id: 1000,
@@ -225,6 +228,7 @@ impl Harness {
         let version = header.api_version;
         let id = header.correlation_id;
         match ApiKey::try_from(header.api_key).unwrap() {
+            ApiKey::ApiVersions if self.silent => {}
             ApiKey::ApiVersions => {
                 let response = self.api_versions();
                 self.reply::<ApiVersionsRequest>(conn, version, id, &response);
