@@ -97,3 +97,8 @@ pub mod config {
 pub mod partitioner {
     pub use raban_core::murmur2;
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
