@@ -11,9 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use testbed::{Header, Kafka, Read, Record, kcat};
 
-use crate::support::{
-    alone, ask, assert_all_delivered, create_topic, partitions_of, raban,
-};
+use crate::support::{alone, ask, assert_all_delivered, create_topic, partitions_of, raban};
 
 const PARTITIONS: i32 = 6;
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -73,12 +71,25 @@ fn a_million(kafka: &Kafka, codec: &str, acks: &str, reader: Reader) {
     create_topic(&server, &topic, PARTITIONS);
     let (compression, acks) = (format!("compression.type={codec}"), format!("acks={acks}"));
     let args = [
-        "produce", "-t", &topic, "-b", &server, "-K", ":", "-X", &compression, "-X", &acks,
+        "produce",
+        "-t",
+        &topic,
+        "-b",
+        &server,
+        "-K",
+        ":",
+        "-X",
+        &compression,
+        "-X",
+        &acks,
     ];
     let run = raban(&args, |out| {
         (0..COUNT).try_for_each(|number| {
             let (key, value) = (number % KEYS, number / KEYS);
-            writeln!(out, "key-{key}:{value} and some text that makes it a line of a usual length")
+            writeln!(
+                out,
+                "key-{key}:{value} and some text that makes it a line of a usual length"
+            )
         })
     });
     assert_all_delivered(&run, COUNT);
@@ -91,7 +102,11 @@ fn a_million(kafka: &Kafka, codec: &str, acks: &str, reader: Reader) {
         let value = String::from_utf8(record.value.unwrap()).unwrap();
         let index: usize = key.strip_prefix("key-").unwrap().parse().unwrap();
         let number: u64 = value.split(' ').next().unwrap().parse().unwrap();
-        assert_eq!((number, record.partition), (next[index], partitions[index]), "{key}");
+        assert_eq!(
+            (number, record.partition),
+            (next[index], partitions[index]),
+            "{key}"
+        );
         assert!(value.ends_with("of a usual length"), "{value}");
         next[index] += 1;
     };
@@ -104,7 +119,10 @@ fn a_million(kafka: &Kafka, codec: &str, acks: &str, reader: Reader) {
     assert!(next.iter().all(|number| *number == COUNT / KEYS));
     eprintln!(
         "Kafka {}, {compression}, {acks}: {COUNT} records in {:.1?}, read by {reader:?} in {:.1?}\n{}",
-        kafka.version(), run.took, began.elapsed(), run.stderr
+        kafka.version(),
+        run.took,
+        began.elapsed(),
+        run.stderr
     );
 }
 
@@ -116,10 +134,22 @@ fn every_codec_with_every_acks(kafka: &Kafka) {
     let began = Instant::now();
     for codec in CODECS {
         for acks in ACKS {
-            let (compression, property) = (format!("compression.type={codec}"), format!("acks={acks}"));
+            let (compression, property) =
+                (format!("compression.type={codec}"), format!("acks={acks}"));
             let args = [
-                "produce", "-t", topic, "-b", &server, "-K", ":", "-X", &compression, "-X", &property,
-                "--report", "json",
+                "produce",
+                "-t",
+                topic,
+                "-b",
+                &server,
+                "-K",
+                ":",
+                "-X",
+                &compression,
+                "-X",
+                &property,
+                "--report",
+                "json",
             ];
             let run = raban(&args, move |out| {
                 (0..COUNT).try_for_each(|number| writeln!(out, "{codec}-{acks}:{number}"))
@@ -139,10 +169,20 @@ fn every_codec_with_every_acks(kafka: &Kafka) {
         let next = in_order.entry(key.clone()).or_default();
         assert_eq!(value, next.to_string(), "{key}");
         *next += 1;
-        let batch = codecs.range(..=(record.partition, record.offset)).next_back();
+        let batch = codecs
+            .range(..=(record.partition, record.offset))
+            .next_back();
         let codec = CODECS[usize::from(*batch.unwrap().1)];
-        assert_eq!(key.split('-').next(), Some(codec), "the batch at {:?}", batch);
-        log.insert((record.partition, record.offset), (key, value, record.timestamp));
+        assert_eq!(
+            key.split('-').next(),
+            Some(codec),
+            "the batch at {:?}",
+            batch
+        );
+        log.insert(
+            (record.partition, record.offset),
+            (key, value, record.timestamp),
+        );
     });
     assert_eq!(read.unwrap(), (COUNT * CODECS.len() * ACKS.len()) as u64);
 
@@ -156,7 +196,10 @@ fn every_codec_with_every_acks(kafka: &Kafka) {
             };
             assert_ne!(acks, "0");
             let (key, value, timestamp) = &log[&(told.partition.unwrap(), offset)];
-            assert_eq!((key, value), (&format!("{codec}-{acks}"), &number.to_string()));
+            assert_eq!(
+                (key, value),
+                (&format!("{codec}-{acks}"), &number.to_string())
+            );
             assert_eq!(Some(*timestamp), told.timestamp);
         }
     }
@@ -171,8 +214,11 @@ fn batch_codecs(kafka: &Kafka, topic: &str) -> BTreeMap<(i32, i64), u8> {
     let mut codecs = BTreeMap::new();
     for partition in 0..PARTITIONS {
         let folder = kafka.node(1).log_dir().join(format!("{topic}-{partition}"));
-        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        for file in files.filter(|path: &PathBuf| path.extension().is_some_and(|end| end == "log")) {
+        let files = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        for file in files.filter(|path: &PathBuf| path.extension().is_some_and(|end| end == "log"))
+        {
             let bytes = fs::read(file).unwrap();
             let mut rest = &bytes[..];
             // Base offset 8, length 4, leader epoch 4, magic 1, checksum 4, attributes 2 bytes.
@@ -219,7 +265,11 @@ fn odd_records() -> Vec<Record> {
         record(None, Some(b""), &headers),
         record(Some(b""), None, &headers),
         record(Some(b"null"), Some(b"null"), &[]),
-        record(Some("k\té\0\r\n".as_bytes()), Some(b"{\"base64\":\"eA==\"}"), &[]),
+        record(
+            Some("k\té\0\r\n".as_bytes()),
+            Some(b"{\"base64\":\"eA==\"}"),
+            &[],
+        ),
         record(Some(&all_bytes), Some(&all_bytes), &headers),
         record(Some(b"large"), Some(&[b'x'; 1_000_000]), &[]),
         record(Some(b"large"), Some(&noise), &headers),
@@ -230,30 +280,66 @@ fn every_kind_of_bytes(kafka: &Kafka) {
     let (topic, server) = ("bytes", kafka.bootstrap_servers());
     create_topic(&server, topic, PARTITIONS);
     let records = odd_records();
-    let lines: String = records.iter().map(|record| format!("{}\n", to_json(record))).collect();
+    let lines: String = records
+        .iter()
+        .map(|record| format!("{}\n", to_json(record)))
+        .collect();
     for (partition, codec) in CODECS.iter().enumerate() {
         let (partition, compression) = (partition.to_string(), format!("compression.type={codec}"));
         let args = [
-            "produce", "-t", topic, "-b", &server, "--format", "json", "-p", &partition, "-X", &compression,
+            "produce",
+            "-t",
+            topic,
+            "-b",
+            &server,
+            "--format",
+            "json",
+            "-p",
+            &partition,
+            "-X",
+            &compression,
         ];
         let lines = lines.clone();
         let run = raban(&args, move |out| out.write_all(lines.as_bytes()));
         assert_all_delivered(&run, records.len() as u64);
     }
 
-    let consumed = ask(&["consume", "-t", topic, "-b", &server, "--from-beginning", "-e", "--format", "json"]);
-    let by_raban = consumed.lines().map(|line| from_json(&serde_json::from_str(line).unwrap()));
+    let consumed = ask(&[
+        "consume",
+        "-t",
+        topic,
+        "-b",
+        &server,
+        "--from-beginning",
+        "-e",
+        "--format",
+        "json",
+    ]);
+    let by_raban = consumed
+        .lines()
+        .map(|line| from_json(&serde_json::from_str(line).unwrap()));
     let by_java = kafka.consume(topic).unwrap();
     assert_eq!(by_java.len(), records.len() * CODECS.len());
     for (reader, read) in [("raban", by_raban.collect()), ("Java", by_java)] {
         for (partition, codec) in (0..).zip(CODECS) {
-            let of_partition: Vec<&Record> = read.iter().filter(|record| record.partition == partition).collect();
-            assert_eq!(of_partition.len(), records.len(), "{codec}, read by {reader}");
+            let of_partition: Vec<&Record> = read
+                .iter()
+                .filter(|record| record.partition == partition)
+                .collect();
+            assert_eq!(
+                of_partition.len(),
+                records.len(),
+                "{codec}, read by {reader}"
+            );
             for ((offset, expected), record) in (0..).zip(&records).zip(of_partition) {
                 assert_eq!(record.offset, offset);
                 let same = (&record.key, &record.value, &record.headers)
                     == (&expected.key, &expected.value, &expected.headers);
-                assert!(same, "record {offset} of {codec}, read by {reader}: {:.1000}", format!("{record:?}"));
+                assert!(
+                    same,
+                    "record {offset} of {codec}, read by {reader}: {:.1000}",
+                    format!("{record:?}")
+                );
             }
         }
     }
@@ -288,7 +374,12 @@ fn from_json(json: &Value) -> Record {
         timestamp: json["timestamp"].as_i64().unwrap(),
         key: bytes(&json["key"]),
         value: bytes(&json["value"]),
-        headers: json["headers"].as_array().unwrap().iter().map(header).collect(),
+        headers: json["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(header)
+            .collect(),
     }
 }
 
@@ -299,9 +390,20 @@ fn keys_lie_where_the_java_client_puts_them(kafka: &Kafka) {
     let (topic, server) = ("java-keys", kafka.bootstrap_servers());
     create_topic(&server, topic, 17);
     let lines: String = keys.iter().map(|key| format!("{key}\t\n")).collect();
-    let args = ["--bootstrap-server", &server, "--topic", topic, "--property", "parse.key=true"];
+    let args = [
+        "--bootstrap-server",
+        &server,
+        "--topic",
+        topic,
+        "--property",
+        "parse.key=true",
+    ];
     kafka
-        .run_tool("org.apache.kafka.tools.ConsoleProducer", args, lines.as_bytes())
+        .run_tool(
+            "org.apache.kafka.tools.ConsoleProducer",
+            args,
+            lines.as_bytes(),
+        )
         .unwrap();
     let by_key: BTreeMap<Vec<u8>, i32> = kafka
         .consume(topic)
