@@ -45,6 +45,7 @@ fn a_dropped_enqueue_gives_its_place_for_memory_up() {
         .send(Record::to("t").value(value))
         .unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 2);
+    producer.blocking().close(LONG).unwrap();
     assert_eq!(producer.metrics().buffer_available_bytes, 4096);
 }
 

@@ -70,6 +70,11 @@ fn kill_and_restart(times: u32, compression: &str) {
         .map(|delivery| delivery.wait().unwrap())
         .collect();
     producer.blocking().close(LONG).unwrap();
+    let in_flight = producer.metrics().requests_in_flight_max;
+    assert!(
+        in_flight >= 2,
+        "only {in_flight} request was in flight at a time"
+    );
     let read = read_all(&address.to_string(), "t");
     assert_eq!(read.len(), count, "none is lost and none doubled");
     for record in &read {

@@ -37,19 +37,6 @@ pub(crate) fn read_all(bootstrap_servers: &str, topic: &str) -> Vec<ReadRecord> 
     records
 }
 
-/// The topic's first record, once it is there.
-pub(crate) fn read_one(bootstrap_servers: &str, topic: &str) -> ReadRecord {
-    let reader = Reader::builder(topic)
-        .bootstrap_servers(bootstrap_servers)
-        .from_beginning();
-    reader
-        .open()
-        .unwrap()
-        .blocking_next_timeout(LONG)
-        .unwrap()
-        .unwrap()
-}
-
 /// What a listener does with a connection after it has read the first bytes.
 pub(crate) enum Answer {
     /// These bytes, then the end.
