@@ -162,6 +162,7 @@ impl Sender {
         let Some((index, _)) = self.take_sent(id, conn, correlation_id) else {
             return;
         };
+        self.queue(id).confirmed = true;
         let entry = self.remove_entry(id, index);
         let partition = Arc::clone(&self.queue(id).partition);
         let spent = match entry.batch {

@@ -160,7 +160,7 @@ impl Sender {
                 self.evaluate(now, id);
                 continue;
             }
-            let Some(len) = self.take_batch(now, id) else {
+            let Some(len) = self.take_batch(id) else {
                 self.evaluate(now, id);
                 continue;
             };
@@ -179,13 +179,13 @@ impl Sender {
     }
 
     /// Brings the partition's next batch into its row, if it isn't there yet; returns its size.
-    fn take_batch(&mut self, now: Instant, id: PartitionId) -> Option<usize> {
+    fn take_batch(&mut self, id: PartitionId) -> Option<usize> {
         let row = self.queues[id.0 as usize]
             .row(self.config.max_in_flight, self.config.enable_idempotence);
         let index = match row {
             Row::Resend(index) => index,
             Row::Open => {
-                let batch = self.pop_batch(now, id)?;
+                let batch = self.pop_batch(id)?;
                 let queue = self.queue(id);
                 queue.entries.push_back(Entry::new(batch));
                 queue.entries.len() - 1
@@ -199,11 +199,7 @@ impl Sender {
     }
 
     /// The accumulator's next batch; an open one is sealed here, on the driver's side.
-    pub(super) fn pop_batch(
-        &mut self,
-        _now: Instant,
-        id: PartitionId,
-    ) -> Option<crate::batch::SealedBatch> {
+    pub(super) fn pop_batch(&mut self, id: PartitionId) -> Option<crate::batch::SealedBatch> {
         let partition = Arc::clone(&self.queue(id).partition);
         let mut state = partition.lock();
         if state.front() == Front::Open {

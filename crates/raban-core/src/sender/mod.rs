@@ -244,3 +244,16 @@ impl Sender {
         }
     }
 }
+
+/// A driver that goes away early, by a panic, leaves nothing without an outcome.
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        self.accumulator.generations.close();
+        self.accumulator.waits.wake_all();
+        self.abort();
+        self.accumulator.closing.finish(self.left);
+    }
+}

@@ -28,7 +28,8 @@ pub(crate) struct PartitionQueue {
     pub(crate) sequences: Sequences,
     /// A Produce of the current identity was acknowledged by the current leader: from then on
     /// several may be in flight. Before that, a lost first batch and an accepted second one would
-    /// leave a hole that no broker reports.
+    /// leave a hole that no broker reports; and without idempotence a first one that comes too
+    /// early for a new leader, and a second one in time, would change places.
     pub(crate) confirmed: bool,
     pub(crate) not_before: Instant,
     /// In the leader's list of partitions to drain.
@@ -96,9 +97,9 @@ impl PartitionQueue {
             .filter_map(|entry| entry.sent.as_ref())
             .any(|sent| Some(sent.broker) != self.leader);
         let limit = match (idempotent, self.confirmed) {
-            (true, false) => 1,
+            (_, false) => 1,
             (true, true) => max_in_flight.min(MAX_IDEMPOTENT_IN_FLIGHT),
-            (false, _) => max_in_flight,
+            (false, true) => max_in_flight,
         };
         if elsewhere || in_flight >= limit || (self.sequences.bump_wanted() && in_flight > 0) {
             return Row::Waiting;

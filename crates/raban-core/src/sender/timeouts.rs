@@ -82,7 +82,7 @@ impl Sender {
             let expired = self
                 .next_timeout(id)
                 .filter(|at| *at <= now)
-                .and_then(|_| self.pop_batch(now, id));
+                .and_then(|_| self.pop_batch(id));
             let Some(batch) = expired else {
                 return;
             };
@@ -148,7 +148,7 @@ impl Sender {
 
     /// The topic was made anew: its log knows none of our sequences. What may be in the old log
     /// stays in doubt, the rest begins a new sequence.
-    pub(super) fn begin_anew(&mut self, _now: Instant, id: PartitionId) {
+    pub(super) fn begin_anew(&mut self, id: PartitionId) {
         let code = ErrorCode::UNKNOWN_TOPIC_ID;
         loop {
             let doubtful = self.queue(id).entries.iter().position(|entry| {
@@ -168,7 +168,7 @@ impl Sender {
     /// Fails all batches that no request carries.
     pub(super) fn fail_all_queued(&mut self, now: Instant, code: ErrorCode) {
         for id in self.all_partitions() {
-            self.give_up_partition(now, id, false, || ErrorKind::Rejected {
+            self.give_up_partition(id, false, || ErrorKind::Rejected {
                 code,
                 message: None,
             });
@@ -180,7 +180,6 @@ impl Sender {
     /// records surely aren't in the log, and how many may be.
     fn give_up_partition(
         &mut self,
-        now: Instant,
         id: PartitionId,
         sent: bool,
         kind: impl Fn() -> ErrorKind,
@@ -204,7 +203,7 @@ impl Sender {
             }
             self.give_up(id, index, kind());
         }
-        while let Some(batch) = self.pop_batch(now, id) {
+        while let Some(batch) = self.pop_batch(id) {
             unsent += u64::from(batch.count());
             let spent = self.settle_failed(batch, kind(), Vec::new(), false);
             let partition = Arc::clone(&self.queue(id).partition);
@@ -213,17 +212,21 @@ impl Sender {
         (unsent, in_doubt)
     }
 
+    /// Gives up all that has no outcome yet.
+    pub(super) fn abort(&mut self) {
+        for id in self.all_partitions() {
+            let (unsent, in_doubt) = self.give_up_partition(id, true, || ErrorKind::Aborted);
+            self.left.unsent += unsent;
+            self.left.in_doubt += in_doubt;
+        }
+        self.drop_barriers();
+    }
+
     /// Ends when all is settled, or when `close`'s time is over.
     pub(super) fn pump_closing(&mut self, now: Instant) {
         let deadline = self.accumulator.closing.deadline();
         if deadline.is_some_and(|deadline| deadline <= now) {
-            for id in self.all_partitions() {
-                let (unsent, in_doubt) =
-                    self.give_up_partition(now, id, true, || ErrorKind::Aborted);
-                self.left.unsent += unsent;
-                self.left.in_doubt += in_doubt;
-            }
-            self.drop_barriers();
+            self.abort();
         }
         if !self.accumulator.generations.all_settled() {
             return;

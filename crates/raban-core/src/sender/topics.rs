@@ -96,7 +96,7 @@ impl Sender {
         let mut leaderless = false;
         for (index, id) in queues.iter().enumerate() {
             if recreated {
-                self.begin_anew(now, *id);
+                self.begin_anew(*id);
             }
             // A partition that is gone has no leader any more.
             let (leader, epoch) = news

@@ -67,3 +67,23 @@ fn calls_that_wait_fail_at_once() {
     harness.run();
     assert!(poll(&mut close).is_ready());
 }
+
+#[test]
+fn a_sender_that_goes_away_leaves_nothing_without_an_outcome() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    let sent = harness.send("sent");
+    harness.run();
+    let waiting = harness.send("waiting");
+    let Harness {
+        accumulator,
+        sender,
+        ..
+    } = harness;
+    drop(sender);
+    let error = sent.try_outcome().unwrap().unwrap_err();
+    assert!(error.may_have_been_written());
+    let error = waiting.try_outcome().unwrap().unwrap_err();
+    assert!(!error.may_have_been_written());
+    assert!(accumulator.is_closed());
+}

@@ -180,3 +180,20 @@ fn with_acks_0_the_write_is_the_outcome() {
     assert_eq!(harness.produced[0].request.acks, 0);
     assert_eq!(harness.produced[0].batch().header.producer_id, -1);
 }
+
+#[test]
+fn without_idempotence_the_first_goes_alone_too() {
+    let mut harness = Harness::new(&[("acks", "1"), ("enable.idempotence", "false")]);
+    for value in ["a", "b"] {
+        harness.send(value).detach();
+        harness.run();
+    }
+    assert_eq!(harness.produced.len(), 1);
+    harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    harness.advance(Duration::from_secs(1));
+    assert_eq!(harness.produced.len(), 1);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.answer_next(ErrorCode::NONE);
+    assert_eq!(harness.produced[0].values(), ["b"]);
+    harness.answer_all();
+}
