@@ -1,11 +1,11 @@
 //! `raban produce` under a load that goes on while brokers die, and the truth about its records afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use testbed::{Kafka, Read};
 
@@ -14,8 +14,11 @@ use crate::support::{PATIENCE, Report, Run, assert_all_delivered, finish, spawn}
 /// Lines that may be ahead of the report: enough to keep batches in flight, few enough to end soon.
 const AHEAD: u64 = 12_000;
 const KEYS: u64 = 100;
-/// Lines written at once.
-const CHUNK: u64 = 100;
+/// Lines written at once, which are several batches for each partition, and how often.
+const CHUNK: u64 = 4_000;
+const PACE: Duration = Duration::from_millis(100);
+/// What a disk and a test's memory can take, should the end never come.
+const MOST: u64 = 3_000_000;
 
 /// A running `raban produce`, fed as fast as it reports.
 pub(crate) struct Load {
@@ -23,7 +26,7 @@ pub(crate) struct Load {
     began: Instant,
     state: Arc<State>,
     feeder: JoinHandle<u64>,
-    reporter: JoinHandle<Vec<Report>>,
+    reporter: JoinHandle<Told>,
 }
 
 /// The process, which a test that fails doesn't leave behind.
@@ -58,6 +61,19 @@ impl State {
         self.changed.notify_all();
     }
 
+    /// Waits until further lines may follow the first `lines`; `false` if none are wanted any more.
+    fn may_go_on(&self, lines: u64) -> bool {
+        let over = |counts: &Counts| counts.stopped || counts.ended;
+        let paced = self.counts.lock().unwrap();
+        let (paced, _) = self
+            .changed
+            .wait_timeout_while(paced, PACE, |counts| !over(counts))
+            .unwrap();
+        drop(paced);
+        let room = |counts: &Counts| lines < MOST && lines < counts.reported + AHEAD;
+        !over(&self.wait("room for lines", |counts| over(counts) || room(counts)))
+    }
+
     /// Waits for a condition, within the bound of all waits.
     fn wait(&self, what: &str, met: impl Fn(&Counts) -> bool) -> MutexGuard<'_, Counts> {
         let counts = self.counts.lock().unwrap();
@@ -82,36 +98,32 @@ impl Load {
             let state = Arc::clone(&state);
             thread::spawn(move || {
                 let mut lines = 0;
-                loop {
-                    let met = |counts: &Counts| {
-                        counts.stopped || counts.ended || lines < counts.reported + AHEAD
-                    };
-                    let counts = state.wait("room for further lines", met);
-                    if counts.stopped || counts.ended {
-                        return lines;
-                    }
-                    drop(counts);
+                while state.may_go_on(lines) {
                     for number in lines..lines + CHUNK {
                         let key = number % KEYS;
-                        writeln!(out, "key-{key}:{number} and some text that makes it a line of a usual length").unwrap();
+                        writeln!(
+                            out,
+                            "key-{key}:{number} and some text that makes it a line of a usual length"
+                        )
+                        .unwrap();
                     }
                     out.flush().unwrap();
                     lines += CHUNK;
                 }
+                lines
             })
         };
         let reports = BufReader::new(child.stdout.take().unwrap());
         let reporter = {
             let state = Arc::clone(&state);
             thread::spawn(move || {
-                let each = |line: Result<String, _>| {
-                    let report = serde_json::from_str(&line.unwrap()).unwrap();
+                let mut told = Told::default();
+                for line in reports.lines() {
+                    told.take(serde_json::from_str(&line.unwrap()).unwrap());
                     state.change(|counts| counts.reported += 1);
-                    report
-                };
-                let reports = reports.lines().map(each).collect();
+                }
                 state.change(|counts| counts.ended = true);
-                reports
+                told
             })
         };
         Self {
@@ -138,8 +150,25 @@ impl Load {
         let run = finish(self.running.0.take().unwrap(), self.began);
         Ended {
             lines: self.feeder.join().unwrap(),
-            reports: self.reporter.join().unwrap(),
+            told: self.reporter.join().unwrap(),
             run,
+        }
+    }
+}
+
+/// What the report says, kept small.
+#[derive(Default)]
+struct Told {
+    /// Partition and offset of each delivered record, in the order of the input.
+    positions: Vec<(i32, Option<i64>)>,
+    failures: Vec<Report>,
+}
+
+impl Told {
+    fn take(&mut self, report: Report) {
+        match (&report.error, report.partition) {
+            (None, Some(partition)) => self.positions.push((partition, report.offset)),
+            _ => self.failures.push(report),
         }
     }
 }
@@ -147,7 +176,7 @@ impl Load {
 /// What a load has said of its records.
 pub(crate) struct Ended {
     lines: u64,
-    reports: Vec<Report>,
+    told: Told,
     run: Run,
 }
 
@@ -156,43 +185,44 @@ impl Ended {
     /// counted by where each is first.
     pub(crate) fn compare(&self, kafka: &Kafka, topic: &str) {
         assert_all_delivered(&self.run, self.lines);
-        assert_eq!(self.reports.len() as u64, self.lines);
-        let mut found: Vec<Vec<(i32, i64)>> = vec![Vec::new(); self.reports.len()];
+        let Told {
+            positions,
+            failures,
+        } = &self.told;
+        assert!(failures.is_empty(), "{failures:?}");
+        assert_eq!(positions.len() as u64, self.lines);
+        let mut first = vec![None; positions.len()];
+        let mut again: BTreeSet<(u64, i32, i64)> = BTreeSet::new();
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
         let read = kafka.consume_each(&Read::topic(topic), |record| {
             let key = String::from_utf8(record.key.unwrap()).unwrap();
             let value = String::from_utf8(record.value.unwrap()).unwrap();
             let number: u64 = value.split(' ').next().unwrap().parse().unwrap();
             assert_eq!(key, format!("key-{}", number % KEYS));
-            let positions = &mut found[number as usize];
-            if positions.is_empty() {
-                let before = last.insert(key, number);
-                assert!(
-                    before.is_none_or(|before| before < number),
-                    "{number} comes after {before:?}"
-                );
-            }
-            positions.push((record.partition, record.offset));
-        });
-        let lost: Vec<usize> = (0..found.len())
-            .filter(|number| found[*number].is_empty())
-            .collect();
-        assert!(
-            lost.is_empty(),
-            "{} acknowledged records are lost: {:?}…",
-            lost.len(),
-            &lost[..lost.len().min(20)]
-        );
-        let mut without_offset = 0;
-        for (positions, told) in found.iter().zip(&self.reports) {
-            assert_eq!(
-                (&told.error, told.in_doubt, told.line),
-                (&None, false, None)
+            let (place, found) = (
+                &mut first[number as usize],
+                (record.partition, record.offset),
             );
-            match told.offset {
+            if place.is_some() {
+                again.insert((number, found.0, found.1));
+                return;
+            }
+            *place = Some(found);
+            let before = last.insert(key, number);
+            assert!(
+                before.is_none_or(|before| before < number),
+                "{number} comes after {before:?}"
+            );
+        });
+        let lost = first.iter().filter(|place| place.is_none()).count();
+        assert_eq!(lost, 0, "acknowledged records that aren't in the log");
+        let mut without_offset = 0;
+        for ((number, place), (partition, offset)) in (0..).zip(&first).zip(positions) {
+            match *offset {
                 Some(offset) => assert!(
-                    positions.contains(&(told.partition.unwrap(), offset)),
-                    "{told:?} {positions:?}"
+                    *place == Some((*partition, offset))
+                        || again.contains(&(number, *partition, offset)),
+                    "record {number} is at {place:?}, not at {offset} of {partition}"
                 ),
                 None => without_offset += 1,
             }

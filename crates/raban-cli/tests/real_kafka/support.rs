@@ -125,9 +125,11 @@ fn read(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// Creates a topic with `raban topic create`.
+/// Creates a topic with `raban topic create`, and returns once its leaders answer: before that, what is sent with acks=0
+/// is lost.
 #[track_caller]
 pub(crate) fn create_topic(server: &str, topic: &str, partitions: i32) {
+    let count = partitions as usize;
     let partitions = partitions.to_string();
     ask(&[
         "topic",
@@ -138,6 +140,16 @@ pub(crate) fn create_topic(server: &str, topic: &str, partitions: i32) {
         "--partitions",
         &partitions,
     ]);
+    let deadline = Instant::now() + PATIENCE;
+    let describe = ["topic", "describe", topic, "-b", server];
+    while ask(&describe)
+        .lines()
+        .filter(|line| line.ends_with("\t0"))
+        .count()
+        < count
+    {
+        assert!(Instant::now() < deadline, "{topic} has no leaders");
+    }
 }
 
 /// The partitions that `raban partition` tells for keys.
