@@ -22,8 +22,10 @@ pub(crate) fn run(args: &Broker) -> Result<Exit, Failure> {
         ..BrokerConfig::default()
     };
     let (stop, stopped) = sync_channel(1);
-    Interrupt::watch(move || drop(stop.send(())))
-        .map_err(|error| Failure::failed(format!("can't watch for Ctrl-C: {error}")))?;
+    Interrupt::watch(move || {
+        let _ = stop.send(());
+    })
+    .map_err(|error| Failure::failed(format!("can't watch for Ctrl-C: {error}")))?;
     let server = Server::start(config).map_err(failure)?;
     let address = server.address();
     tell(&format!(
