@@ -3,6 +3,7 @@
 //! A record is encoded in place in its partition's open batch, under that partition's lock alone.
 //! Locks are taken in one order: partition, then memory, generations or signal, then waits.
 
+mod blocked;
 pub(crate) mod closing;
 pub(crate) mod generations;
 pub(crate) mod memory;
@@ -14,17 +15,19 @@ pub(crate) mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use raban_protocol::compression::Compression;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::record_batch::{HEADER_LEN, RecordRef, record_upper_bound};
 
+use self::blocked::Blocked;
+pub use self::blocked::EnqueueWait;
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
-use self::memory::{Line, Memory};
+use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 use self::signal::Signal;
 pub use self::topic::{PartitionInfo, Topic};
@@ -70,51 +73,6 @@ pub enum TryEnqueueError {
     /// It never will be.
     #[error(transparent)]
     Failed(#[from] EnqueueError),
-}
-
-/// What a call has to wait for.
-#[derive(Debug)]
-enum Blocked {
-    Memory {
-        bytes: usize,
-        line: Line,
-    },
-    /// For a view of the topic newer than this version.
-    Metadata {
-        newer_than: u64,
-    },
-    Failed(EnqueueError),
-}
-
-impl From<ErrorKind> for Blocked {
-    fn from(kind: ErrorKind) -> Self {
-        Self::Failed(kind.into())
-    }
-}
-
-/// A waiting call's place: its turn for memory, its deadline of `max.block.ms`. Dropping it gives
-/// the place up.
-#[derive(Debug, Default)]
-pub struct EnqueueWait(Option<Waiting>);
-
-#[derive(Debug)]
-struct Waiting {
-    id: WaitId,
-    since: Instant,
-    deadline: Instant,
-    /// The view of the topic seen first, when the call named a partition beyond it.
-    seen_version: Option<u64>,
-    topic: Arc<Topic>,
-    waits: Arc<Waits>,
-    memory: Arc<Memory>,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.topic.forget(self.id);
-        self.waits.remove(self.id);
-        self.memory.leave(self.id);
-    }
 }
 
 impl Accumulator {
@@ -176,151 +134,6 @@ impl Accumulator {
                 }
                 Blocked::Failed(error) => TryEnqueueError::Failed(error),
             })
-    }
-
-    /// Accepts the record, waiting up to `max.block.ms` for metadata and memory together. `wait`
-    /// keeps the call's place between polls.
-    pub fn poll_enqueue(
-        &self,
-        cx: &mut Context<'_>,
-        now: Now,
-        topic: &Arc<Topic>,
-        record: &NewRecord<'_>,
-        wait: &mut EnqueueWait,
-    ) -> Poll<Result<Delivery, EnqueueError>> {
-        let polled = self.poll_waiting(cx, now, topic, record, wait);
-        if polled.is_ready() {
-            wait.0 = None;
-        }
-        polled
-    }
-
-    fn poll_waiting(
-        &self,
-        cx: &mut Context<'_>,
-        now: Now,
-        topic: &Arc<Topic>,
-        record: &NewRecord<'_>,
-        wait: &mut EnqueueWait,
-    ) -> Poll<Result<Delivery, EnqueueError>> {
-        let call = wait.0.as_ref().map(|waiting| waiting.id);
-        let blocked = match self.enqueue(now, topic, record, call) {
-            Ok(delivery) => return Poll::Ready(Ok(delivery)),
-            Err(Blocked::Failed(error)) => return Poll::Ready(Err(error)),
-            Err(blocked) => blocked,
-        };
-        let waiting = self.waiting(now, topic, wait);
-        if now.instant >= waiting.deadline {
-            let waited = now.instant - waiting.since;
-            return Poll::Ready(Err(self.timed_out(&blocked, topic, waited)));
-        }
-        if let Some(error) = judge_partition(&blocked, topic, record, waiting) {
-            return Poll::Ready(Err(error));
-        }
-        if self
-            .waits
-            .register(waiting.id, waiting.deadline, cx.waker())
-        {
-            self.signal.wake();
-        }
-        self.join(waiting.id, topic, &blocked);
-        // Once more, now that a change would wake the call: one may have come in between.
-        match self.enqueue(now, topic, record, Some(waiting.id)) {
-            Ok(delivery) => Poll::Ready(Ok(delivery)),
-            Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
-            Err(blocked) => {
-                self.join(waiting.id, topic, &blocked);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// The topic's partitions, waiting up to `max.block.ms` for them. `wait` keeps the deadline
-    /// between polls.
-    pub fn poll_partitions(
-        &self,
-        cx: &mut Context<'_>,
-        now: Now,
-        topic: &Arc<Topic>,
-        wait: &mut EnqueueWait,
-    ) -> Poll<Result<Vec<PartitionInfo>, EnqueueError>> {
-        let known = || match &*topic.view() {
-            TopicView::Known(partitions) => Some(Ok(partitions.info.clone())),
-            TopicView::Refused { code, until } if now.instant < *until => {
-                Some(Err(refused(topic, *code)))
-            }
-            _ if self.is_closed() => Some(Err(ErrorKind::Closed.into())),
-            _ => None,
-        };
-        let mut outcome = known();
-        if outcome.is_none() {
-            let blocked = Blocked::Metadata { newer_than: 0 };
-            let waiting = self.waiting(now, topic, wait);
-            if now.instant >= waiting.deadline {
-                let waited = now.instant - waiting.since;
-                outcome = Some(Err(self.timed_out(&blocked, topic, waited)));
-            } else {
-                self.waits
-                    .register(waiting.id, waiting.deadline, cx.waker());
-                self.join(waiting.id, topic, &blocked);
-                outcome = known();
-            }
-        }
-        match outcome {
-            Some(outcome) => {
-                wait.0 = None;
-                Poll::Ready(outcome)
-            }
-            None => Poll::Pending,
-        }
-    }
-
-    fn waiting<'a>(
-        &self,
-        now: Now,
-        topic: &Arc<Topic>,
-        wait: &'a mut EnqueueWait,
-    ) -> &'a mut Waiting {
-        wait.0.get_or_insert_with(|| Waiting {
-            id: self.waits.new_id(),
-            since: now.instant,
-            deadline: now.instant + self.config.max_block,
-            seen_version: None,
-            topic: Arc::clone(topic),
-            waits: Arc::clone(&self.waits),
-            memory: Arc::clone(&self.memory),
-        })
-    }
-
-    fn join(&self, call: WaitId, topic: &Arc<Topic>, blocked: &Blocked) {
-        match blocked {
-            Blocked::Memory { bytes, line } => {
-                self.memory.wait(call, *bytes, *line);
-                self.signal.wake();
-            }
-            Blocked::Metadata { .. } => {
-                self.memory.leave(call);
-                topic.wait(call);
-                self.signal.topic(topic);
-            }
-            Blocked::Failed(_) => {}
-        }
-    }
-
-    fn timed_out(&self, blocked: &Blocked, topic: &Topic, waited: Duration) -> EnqueueError {
-        let kind = match blocked {
-            Blocked::Memory { .. } => ErrorKind::MemoryTimeout {
-                waited,
-                capacity: self.memory.capacity(),
-                cause: self.trouble(),
-            },
-            _ => ErrorKind::MetadataTimeout {
-                topic: Arc::clone(topic.shared_name()),
-                waited,
-                cause: topic.trouble().or_else(|| self.trouble()),
-            },
-        };
-        kind.into()
     }
 
     fn enqueue(
@@ -637,27 +450,6 @@ struct Appended {
     bytes: usize,
     /// Another record like it would not fit.
     batch_ends: bool,
-}
-
-/// A partition beyond the topic's is looked for in one newer view; then it doesn't exist.
-fn judge_partition(
-    blocked: &Blocked,
-    topic: &Arc<Topic>,
-    record: &NewRecord<'_>,
-    waiting: &mut Waiting,
-) -> Option<EnqueueError> {
-    let Blocked::Metadata { newer_than } = blocked else {
-        return None;
-    };
-    let (partition, count) = (record.partition?, topic.partition_count()?);
-    let seen = *waiting.seen_version.get_or_insert(*newer_than);
-    (*newer_than > seen).then(|| {
-        EnqueueError::new(ErrorKind::InvalidPartition {
-            topic: Arc::clone(topic.shared_name()),
-            partition,
-            count,
-        })
-    })
 }
 
 /// A batch's buffer doubles up to `batch.size`, so that memory follows the bytes held.

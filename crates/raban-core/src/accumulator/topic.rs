@@ -10,7 +10,6 @@ use super::partition::Partition;
 use super::ratio::CompressionRatio;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
-use crate::metadata::PartitionNews;
 use crate::partitioner::Sticky;
 use crate::time::Instant;
 
@@ -64,17 +63,6 @@ pub struct PartitionInfo {
     pub replicas: Vec<i32>,
     /// The ids of those that are in sync with the leader.
     pub in_sync: Vec<i32>,
-}
-
-impl From<(i32, &PartitionNews)> for PartitionInfo {
-    fn from((partition, news): (i32, &PartitionNews)) -> Self {
-        Self {
-            partition,
-            leader: news.leader,
-            replicas: news.replicas.clone(),
-            in_sync: news.in_sync.clone(),
-        }
-    }
 }
 
 impl Topic {

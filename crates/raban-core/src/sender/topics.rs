@@ -137,7 +137,7 @@ impl Sender {
                 .filter(|queue| queue.leader.is_some())
                 .map(|queue| queue.partition.index)
                 .collect(),
-            info: (0..).zip(news).map(PartitionInfo::from).collect(),
+            info: (0..).zip(news).map(partition_info).collect(),
         };
         let entry = &self.metadata.topics[name];
         let waiting: BTreeSet<_> = entry.topic.publish(TopicView::Known(partitions));
@@ -174,5 +174,14 @@ impl Sender {
         });
         let partition = Arc::clone(&self.queues[id.0 as usize].partition);
         self.accumulator.set_stalled(&partition, !reachable);
+    }
+}
+
+fn partition_info((partition, news): (i32, &PartitionNews)) -> PartitionInfo {
+    PartitionInfo {
+        partition,
+        leader: news.leader,
+        replicas: news.replicas.clone(),
+        in_sync: news.in_sync.clone(),
     }
 }
