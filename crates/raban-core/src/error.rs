@@ -246,7 +246,7 @@ pub enum ErrorKind {
         cause: Option<Cause>,
     },
     /// A broker refused the batch, and trying again wouldn't help.
-    #[error("refused by the broker: {code}: {}", message.as_deref().unwrap_or(code.message()))]
+    #[error("refused by the broker: {code}: {}", refusal(*.code, message.as_deref()))]
     Rejected {
         /// The broker's answer.
         code: ErrorCode,
@@ -394,6 +394,18 @@ fn hint(code: ErrorCode) -> &'static str {
     }
 }
 
+/// The broker's words, with the remedy that they lack.
+fn refusal(code: ErrorCode, message: Option<&str>) -> String {
+    let words = message.unwrap_or(code.message());
+    match code {
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => format!(
+            "{}; raise the topic's max.message.bytes, or send smaller records (or batches: batch.size)",
+            words.trim_end_matches('.')
+        ),
+        _ => words.to_owned(),
+    }
+}
+
 /// What a listener that isn't a Kafka broker's seems to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -413,5 +425,27 @@ impl fmt::Display for Speaks {
             Self::Tls => "it expects TLS; give a PLAINTEXT listener's port (security.protocol)",
             Self::Unknown => "its answer is no Kafka frame; give the broker's Kafka listener",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_the_broker_refuses_comes_with_the_remedy() {
+        let refused = |code, message: Option<&str>| {
+            let message = message.map(str::to_owned);
+            ErrorKind::Rejected { code, message }.to_string()
+        };
+        assert_eq!(
+            refused(ErrorCode::MESSAGE_TOO_LARGE, Some("Too much.")),
+            "refused by the broker: MESSAGE_TOO_LARGE (10): Too much; raise the topic's max.message.bytes, \
+             or send smaller records (or batches: batch.size)"
+        );
+        assert_eq!(
+            refused(ErrorCode::INVALID_RECORD, Some("No key.")),
+            "refused by the broker: INVALID_RECORD (87): No key."
+        );
     }
 }

@@ -75,7 +75,9 @@ fn a_record_too_large_fails_alone(kafka: &Kafka, server: &str) {
             })
         });
         assert_eq!(run.code, 1, "{}", run.stderr);
-        assert!(run.stderr.contains("MESSAGE_TOO_LARGE"), "{}", run.stderr);
+        for part in ["MESSAGE_TOO_LARGE", "raise the topic's max.message.bytes"] {
+            assert!(run.stderr.contains(part), "{}", run.stderr);
+        }
         assert!(
             run.stderr.ends_with("failed: 1, in doubt: 0\n"),
             "{}",
