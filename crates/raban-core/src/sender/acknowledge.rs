@@ -196,10 +196,16 @@ impl Sender {
     }
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
-        self.queue(id).confirmed = true;
+        let queue = self.queue(id);
+        queue.confirmed = true;
+        // A duplicate's answer has an append time even where the topic keeps the records' own.
+        if queue.entries[index].attempts == 1 {
+            queue.log_append_time = outcome.log_append_time >= 0;
+        }
         let settled = Settled::Acknowledged {
             base_offset: (outcome.base_offset >= 0).then_some(outcome.base_offset),
-            log_append_time: (outcome.log_append_time >= 0).then_some(outcome.log_append_time),
+            log_append_time: (queue.log_append_time && outcome.log_append_time >= 0)
+                .then_some(outcome.log_append_time),
         };
         let entry = self.remove_entry(id, index);
         let partition = Arc::clone(&self.queue(id).partition);

@@ -32,6 +32,8 @@ pub(crate) struct PartitionQueue {
     /// early for a new leader, and a second one in time, would change places.
     pub(crate) confirmed: bool,
     pub(crate) not_before: Instant,
+    /// The topic stamps records with the time of the append.
+    pub(crate) log_append_time: bool,
     /// In the leader's list of partitions to drain.
     pub(crate) listed: bool,
 }
@@ -85,6 +87,7 @@ impl PartitionQueue {
             sequences: Sequences::default(),
             confirmed: false,
             not_before: Instant::default(),
+            log_append_time: false,
             listed: false,
         }
     }

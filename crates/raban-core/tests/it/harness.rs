@@ -84,6 +84,7 @@ pub(crate) struct Harness {
     pub(crate) silent: bool,
     pub(crate) connections: Vec<ConnectionId>,
     pub(crate) metadata_requests: usize,
+    pub(crate) log_append_time: i64,
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
@@ -127,6 +128,7 @@ impl Harness {
             silent: false,
             connections: Vec::new(),
             metadata_requests: 0,
+            log_append_time: -1,
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
@@ -367,7 +369,7 @@ impl Harness {
                             index: data.index,
                             error_code: code,
                             base_offset,
-                            log_append_time_ms: -1,
+                            log_append_time_ms: self.log_append_time,
                             ..PartitionProduceResponse::default()
                         }
                     })

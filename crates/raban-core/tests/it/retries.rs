@@ -134,3 +134,22 @@ fn an_answer_that_lacks_the_partition_closes_the_connection() {
     harness.answer_all();
     assert!(delivery.try_outcome().unwrap().is_ok());
 }
+
+#[test]
+fn a_duplicates_append_time_is_not_the_records_timestamp() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    let delivery = harness.send("v");
+    harness.run();
+    let conn = harness.produced[0].conn;
+    harness.cut(conn);
+    harness.advance(Duration::from_secs(1));
+    harness.log_append_time = 5;
+    harness.answer_all();
+    let metadata = delivery.try_outcome().unwrap().unwrap();
+    assert_eq!(metadata.timestamp, 1_700_000_000_000);
+
+    let stamped = harness.send("v");
+    harness.answer_all();
+    assert_eq!(stamped.try_outcome().unwrap().unwrap().timestamp, 5);
+}
