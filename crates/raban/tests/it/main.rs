@@ -11,6 +11,7 @@ mod restart;
 mod send;
 mod settings;
 mod support;
+mod threads;
 mod topics;
 mod trouble;
 mod typed;
