@@ -115,10 +115,7 @@ fn read_properties(file: &Path) -> Result<Settings, Failure> {
             "can't read {name} (--command-config): {error}; name a properties file"
         ))
     })?;
-    // Java's own encoding of these files is Latin-1; what isn't UTF-8 can only be that.
-    let text = String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
-    Settings::from_properties_file(&name, &text).map_err(|error| Failure::usage(error.to_string()))
+    Settings::from_properties_file(&name, bytes).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// Settings of a cluster and no cluster: more likely a forgotten server than a wish for a local folder.

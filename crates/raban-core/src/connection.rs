@@ -46,6 +46,29 @@ pub enum CloseReason {
     },
 }
 
+impl CloseReason {
+    /// What it says about whoever listens at `address`; `in_handshake`: ApiVersions wasn't answered
+    /// yet.
+    pub fn cause(&self, address: String, in_handshake: bool) -> Cause {
+        let error = match self {
+            Self::NotKafka(speaks) => {
+                let speaks = *speaks;
+                return Cause::NotKafka { address, speaks };
+            }
+            // No broker's first answer is that large.
+            Self::FrameTooLarge { .. } if in_handshake => {
+                let speaks = Speaks::Unknown;
+                return Cause::NotKafka { address, speaks };
+            }
+            _ if in_handshake => return Cause::ClosedInHandshake { address },
+            Self::Eof => "the broker closed it".to_owned(),
+            Self::Io(error) => error.clone(),
+            Self::FrameTooLarge { size } => format!("a frame of {size} bytes was announced"),
+        };
+        Cause::Disconnected { address, error }
+    }
+}
+
 /// What a connection is for. Produce has connections of its own, since a broker serves one request
 /// per connection at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,27 +276,7 @@ impl Connection {
 
     /// What an ending says about the other side.
     pub(crate) fn cause(&self, reason: &CloseReason) -> Cause {
-        let address = self.address.to_string();
-        let error = match reason {
-            CloseReason::NotKafka(speaks) => {
-                return Cause::NotKafka {
-                    address,
-                    speaks: *speaks,
-                };
-            }
-            // No broker's first answer is that large.
-            CloseReason::FrameTooLarge { .. } if self.is_in_handshake() => {
-                return Cause::NotKafka {
-                    address,
-                    speaks: Speaks::Unknown,
-                };
-            }
-            _ if self.is_in_handshake() => return Cause::ClosedInHandshake { address },
-            CloseReason::Eof => "the broker closed it".to_owned(),
-            CloseReason::Io(error) => error.clone(),
-            CloseReason::FrameTooLarge { size } => format!("a frame of {size} bytes was announced"),
-        };
-        Cause::Disconnected { address, error }
+        reason.cause(self.address.to_string(), self.is_in_handshake())
     }
 }
 

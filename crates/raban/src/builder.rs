@@ -231,12 +231,9 @@ fn read_properties(path: &Path) -> Result<Settings, StartError> {
         path: path.to_owned(),
         error,
     })?;
-    // Java's own encoding of these files is Latin-1; what isn't UTF-8 can only be that.
-    let text = String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
     Ok(Settings::from_properties_file(
         &path.display().to_string(),
-        &text,
+        bytes,
     )?)
 }
 

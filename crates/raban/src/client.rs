@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raban_core::config::{Address, Bootstrap, Config, Settings};
-use raban_core::{Cause, CloseReason, Speaks};
+use raban_core::{Cause, CloseReason};
 use raban_protocol::api::{Request, VersionRange};
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::frame::{decode_response, encode_request};
@@ -282,26 +282,7 @@ impl Link {
     }
 
     fn lost(&self, reason: &CloseReason) -> Cause {
-        let address = self.address.clone();
-        let error = match reason {
-            CloseReason::NotKafka(speaks) => {
-                return Cause::NotKafka {
-                    address,
-                    speaks: *speaks,
-                };
-            }
-            CloseReason::FrameTooLarge { .. } if self.versions.is_none() => {
-                return Cause::NotKafka {
-                    address,
-                    speaks: Speaks::Unknown,
-                };
-            }
-            _ if self.versions.is_none() => return Cause::ClosedInHandshake { address },
-            CloseReason::Eof => "the broker closed it".to_owned(),
-            CloseReason::Io(error) => error.clone(),
-            CloseReason::FrameTooLarge { size } => format!("a frame of {size} bytes was announced"),
-        };
-        Cause::Disconnected { address, error }
+        reason.cause(self.address.clone(), self.versions.is_none())
     }
 }
 

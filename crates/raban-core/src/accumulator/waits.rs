@@ -74,7 +74,7 @@ impl Waits {
     pub(crate) fn expire(&self, now: Instant) {
         let expired: Vec<WaitId> = {
             let mut state = self.state();
-            let later = state.deadlines.split_off(&(now + NANOSECOND, 0));
+            let later = state.deadlines.split_off(&(now, WaitId::MAX));
             std::mem::replace(&mut state.deadlines, later)
                 .into_iter()
                 .map(|(_, id)| id)
@@ -83,5 +83,3 @@ impl Waits {
         self.wake(expired);
     }
 }
-
-const NANOSECOND: std::time::Duration = std::time::Duration::from_nanos(1);

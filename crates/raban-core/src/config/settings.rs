@@ -1,5 +1,6 @@
 //! Settings as they are given, before they are checked: keys and values in order, the later one of two wins.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::error::ConfigError;
@@ -98,13 +99,21 @@ impl Settings {
         Self::from_properties_lines(text, |line| format!("line {line}"))
     }
 
-    /// As [`from_properties_text`](Self::from_properties_text), with the name of the file that the text comes from:
-    /// errors say `NAME:12`.
+    /// As [`from_properties_text`](Self::from_properties_text), from the content of the file `name`: errors say
+    /// `NAME:12`. What isn't UTF-8 is read as Latin-1, Java's own encoding of these files.
     ///
     /// # Errors
     /// A malformed `\uXXXX` escape, or a value without a key.
-    pub fn from_properties_file(name: &str, text: &str) -> Result<Self, ConfigError> {
-        Self::from_properties_lines(text, |line| format!("{name}:{line}"))
+    pub fn from_properties_file(
+        name: &str,
+        content: impl AsRef<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        let content = content.as_ref();
+        let text = str::from_utf8(content).map_or_else(
+            |_| content.iter().copied().map(char::from).collect(),
+            Cow::Borrowed,
+        );
+        Self::from_properties_lines(&text, |line| format!("{name}:{line}"))
     }
 
     fn from_properties_lines(

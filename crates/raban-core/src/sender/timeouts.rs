@@ -8,6 +8,7 @@ use super::Sender;
 use super::partition_queue::EntryBatch;
 use super::timers::Timer;
 use crate::accumulator::partition::{Front, PartitionId};
+use crate::batch::SealedBatch;
 use crate::connection::ConnectionId;
 use crate::error::{Cause, ErrorKind};
 use crate::time::Instant;
@@ -87,9 +88,7 @@ impl Sender {
                 return;
             };
             let kind = self.delivery_timed_out(id, now - batch.opened);
-            let spent = self.settle_failed(batch, kind, Vec::new(), false);
-            let partition = Arc::clone(&self.queue(id).partition);
-            self.accumulator.release(&partition, spent);
+            self.fail_unsent(id, batch, kind);
         }
     }
 
@@ -205,11 +204,16 @@ impl Sender {
         }
         while let Some(batch) = self.pop_batch(id) {
             unsent += u64::from(batch.count());
-            let spent = self.settle_failed(batch, kind(), Vec::new(), false);
-            let partition = Arc::clone(&self.queue(id).partition);
-            self.accumulator.release(&partition, spent);
+            self.fail_unsent(id, batch, kind());
         }
         (unsent, in_doubt)
+    }
+
+    /// Fails a batch that never was in a request.
+    fn fail_unsent(&mut self, id: PartitionId, batch: SealedBatch, kind: ErrorKind) {
+        let spent = self.settle_failed(batch, kind, Vec::new(), false);
+        self.accumulator
+            .release(&self.queues[id.0 as usize].partition, spent);
     }
 
     /// Gives up all that has no outcome yet.
