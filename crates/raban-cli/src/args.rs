@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Topic(Topic),
     /// Tell which partition keys go to
     Partition(Partition),
+    /// Send numbers and tell of each, as Kafka's system tests expect of a producer
+    Verify(Verify),
 }
 
 /// Which cluster, and with which settings.
@@ -65,7 +67,7 @@ pub(crate) struct ClusterArgs {
     pub(crate) properties: Vec<String>,
 
     /// A Java properties file with settings by Kafka's names
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", alias = "producer.config")]
     pub(crate) command_config: Option<PathBuf>,
 }
 
@@ -351,6 +353,90 @@ pub(crate) enum KeyFormat {
     Hex,
 }
 
+const VERIFY_OUTPUT: &str = "\
+Output, one JSON object a line, each with timestamp (milliseconds since 1970)
+and name, then by name:
+  startup_complete
+  producer_send_success  key, value, topic, partition, offset (-1 with acks=0)
+  producer_send_error    exception, key, value, topic, message
+  shutdown_complete      all records before it are told of
+  tool_data              sent, acked, target_throughput, avg_throughput
+A partition's records are told in order; other partitions don't wait for it.
+
+Unless the settings speak of retries or enable.idempotence, nothing is sent
+twice: retries=0, as in Kafka's tool.
+
+Ctrl-C or SIGTERM delivers what was accepted, then tells shutdown_complete and
+tool_data. Exit code 0 says that every record was told of, failed ones too.
+--producer.config is another name of --command-config.";
+
+/// The options of Kafka's verifiable producer.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_OUTPUT)]
+pub(crate) struct Verify {
+    /// The topic to send to
+    #[arg(short, long)]
+    pub(crate) topic: String,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+
+    /// End after N records; -1: go on until interrupted
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = -1,
+        allow_negative_numbers = true,
+        value_parser = value_parser!(i64).range(-1..)
+    )]
+    pub(crate) max_messages: i64,
+
+    /// Send about N records a second; -1: as many as possible
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = -1,
+        allow_negative_numbers = true,
+        value_parser = value_parser!(i64).range(-1..)
+    )]
+    pub(crate) throughput: i64,
+
+    /// Whose acknowledgement makes a record delivered; wins over the setting acks
+    #[arg(long, value_enum, allow_negative_numbers = true)]
+    pub(crate) acks: Option<Acks>,
+
+    /// Send the values N.0, N.1, … instead of 0, 1, …
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) value_prefix: Option<i32>,
+
+    /// Send the keys 0 to N-1 in turn; without it there are none
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub(crate) repeating_keys: Option<u32>,
+
+    /// The first record's timestamp, in milliseconds since 1970, which then goes on with the clock; -1: the clock's own
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = -1,
+        allow_negative_numbers = true,
+        value_parser = value_parser!(i64).range(-1..)
+    )]
+    pub(crate) message_create_time: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Acks {
+    /// Nobody's: there are no offsets then
+    #[value(name = "0")]
+    None,
+    /// The leader's
+    #[value(name = "1")]
+    Leader,
+    /// All in-sync replicas'
+    #[value(name = "all", alias = "-1")]
+    All,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -414,5 +500,25 @@ mod tests {
             panic!("not partition")
         };
         assert_eq!(partition.keys, [""]);
+    }
+
+    #[test]
+    fn the_options_of_the_verifiable_producer() {
+        let words = "raban verify --topic a --bootstrap-server h:1 --max-messages -1 --throughput 0 --acks -1 \
+                     --value-prefix 7 --repeating-keys 3 --message-create-time 5 --producer.config c.properties";
+        let Command::Verify(verify) = parse(words).unwrap().command else {
+            panic!("not verify")
+        };
+        assert_eq!(
+            (verify.max_messages, verify.throughput, verify.acks),
+            (-1, 0, Some(Acks::All))
+        );
+        assert_eq!(
+            verify.cluster.command_config,
+            Some(PathBuf::from("c.properties"))
+        );
+        assert!(parse("raban verify -t a --acks all").is_ok());
+        assert!(parse("raban verify -t a --acks 2").is_err());
+        assert!(parse("raban verify -t a --repeating-keys 0").is_err());
     }
 }

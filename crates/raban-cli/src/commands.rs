@@ -5,3 +5,4 @@ pub(crate) mod consume;
 pub(crate) mod partition;
 pub(crate) mod produce;
 pub(crate) mod topic;
+pub(crate) mod verify;

@@ -7,7 +7,14 @@ use crate::support::raban;
 #[test]
 fn help_of_each_command() {
     let dir = tempdir().unwrap();
-    for command in ["produce", "consume", "broker", "topic", "partition"] {
+    for command in [
+        "produce",
+        "consume",
+        "broker",
+        "topic",
+        "partition",
+        "verify",
+    ] {
         let help = raban(dir.path(), &[command, "--help"], "").text();
         insta::assert_snapshot!(format!("help_{command}"), help);
     }

@@ -12,3 +12,4 @@ mod produce;
 mod round_trip;
 mod support;
 mod topic;
+mod verify;

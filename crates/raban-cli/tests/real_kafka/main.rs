@@ -8,4 +8,5 @@ mod load;
 mod memory;
 mod refusals;
 mod support;
+mod verify;
 mod versions;
