@@ -11,9 +11,21 @@ use crate::error::tail;
 pub const VERSIONS: [&str; 3] = ["3.9.1", "4.3.1", "4.4.0"];
 
 const POM: &str = include_str!("../kafka/pom.xml");
-const SOURCES: [(&str, &str); 2] = [
+const SOURCES: [(&str, &str); 5] = [
+    (
+        "KafkaControl.java",
+        include_str!("../kafka/KafkaControl.java"),
+    ),
     ("KafkaNode.java", include_str!("../kafka/KafkaNode.java")),
     ("KafkaTool.java", include_str!("../kafka/KafkaTool.java")),
+    (
+        "LineProducer.java",
+        include_str!("../kafka/LineProducer.java"),
+    ),
+    (
+        "ListenerPrincipal.java",
+        include_str!("../kafka/ListenerPrincipal.java"),
+    ),
 ];
 
 const NEED_MAVEN: &str = "install Apache Maven (Debian: maven) and put mvn on PATH";

@@ -9,21 +9,26 @@
 
 #![forbid(unsafe_code)]
 
+mod control;
 mod error;
 mod jars;
+mod java_producer;
 mod kafka;
 pub mod kcat;
 mod port;
 mod process;
 mod proxy;
 mod record;
+mod small_disk;
 mod tool;
 
 pub use error::Error;
 pub use jars::VERSIONS;
+pub use java_producer::JavaProducer;
 pub use kafka::{Builder, Kafka, Node};
 pub use proxy::{
     Accepting, ApiKey, Direction, Observed, Proxy, Rule, RuleBuilder, RuleId, WaitTimeout,
 };
 pub use record::{Header, Record};
+pub use small_disk::SmallDisk;
 pub use tool::Read;

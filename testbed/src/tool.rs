@@ -181,7 +181,7 @@ impl Kafka {
     }
 }
 
-fn run(mut command: Command, what: &str, stdin: &[u8]) -> Result<Output, Error> {
+pub(crate) fn run(mut command: Command, what: &str, stdin: &[u8]) -> Result<Output, Error> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

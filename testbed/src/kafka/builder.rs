@@ -1,5 +1,6 @@
 //! What cluster to start, and its `server.properties`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,6 @@ use super::{Kafka, Node, PATIENCE};
 use crate::error::Error;
 use crate::jars::Jars;
 use crate::proxy::Proxy;
-
-const CLUSTER_ID: &str = "cmFiYW4tdGVzdGJlZC0wMQ";
 
 const REPLICAS: [&str; 4] = [
     "default.replication.factor",
@@ -38,6 +37,7 @@ pub struct Builder {
     version: String,
     nodes: usize,
     proxied: bool,
+    log_dirs: BTreeMap<i32, PathBuf>,
     configs: Vec<(String, String)>,
 }
 
@@ -48,6 +48,7 @@ impl Builder {
             version: newest.to_owned(),
             nodes: 1,
             proxied: false,
+            log_dirs: BTreeMap::new(),
             configs: Vec::new(),
         }
     }
@@ -78,6 +79,22 @@ impl Builder {
     /// Puts a [`Proxy`] in front of each node, whose address the node tells its clients.
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
+        self
+    }
+
+    /// Clients under test are `User:client` and may do what no access control list forbids; see [`Kafka::allow`]. Nodes
+    /// and the testbed's own tools may do everything.
+    pub fn authorized(self) -> Self {
+        let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+        self.config("authorizer.class.name", authorizer)
+            .config("allow.everyone.if.no.acl.found", "true")
+            .config("principal.builder.class", "ListenerPrincipal")
+            .config("super.users", "User:testbed")
+    }
+
+    /// Where the node with this `node.id` keeps its partitions' logs, instead of a folder of the testbed's.
+    pub fn log_dir(mut self, node: i32, folder: &Path) -> Self {
+        self.log_dirs.insert(node, folder.to_owned());
         self
     }
 
@@ -122,7 +139,9 @@ impl Builder {
         let mut nodes = Vec::new();
         for ((id, ports), advertised) in (1..).zip(ports).zip(advertised) {
             let folder = node_folder(&data, id)?;
-            let properties = self.properties(id, &folder, &ports, advertised, &voters);
+            let log_dir = self.log_dirs.get(&id).cloned();
+            let log_dir = log_dir.unwrap_or_else(|| folder.join("data"));
+            let properties = self.properties(id, &log_dir, &ports, advertised, &voters);
             let config = folder.join("server.properties");
             fs::write(&config, properties)
                 .map_err(Error::io(format!("cannot write {}", config.display())))?;
@@ -135,10 +154,10 @@ impl Builder {
                 id,
                 ports,
                 folder,
+                log_dir,
                 removable,
                 jars.clone(),
                 heap,
-                CLUSTER_ID,
             ));
         }
         let kafka = Kafka {
@@ -160,7 +179,7 @@ impl Builder {
     fn properties(
         &self,
         id: i32,
-        folder: &Path,
+        log_dir: &Path,
         ports: &Ports,
         advertised: SocketAddr,
         voters: &str,
@@ -190,7 +209,7 @@ impl Builder {
             ),
             ("inter.broker.listener.name", "INTERNAL".to_owned()),
             ("controller.listener.names", "CONTROLLER".to_owned()),
-            ("log.dirs", folder.join("data").display().to_string()),
+            ("log.dirs", log_dir.display().to_string()),
         ];
         lines.extend(REPLICAS.map(|key| (key, replicas.clone())));
         lines.extend(IN_SYNC_REPLICAS.map(|key| (key, in_sync.clone())));

@@ -14,6 +14,7 @@ use crate::process::{Process, Signal};
 
 /// A shell's exit status when the program to run doesn't exist.
 const NOT_FOUND: i32 = 127;
+const CLUSTER_ID: &str = "cmFiYW4tdGVzdGJlZC0wMQ";
 
 /// A node's three ports, reserved while the cluster lives.
 #[derive(Debug)]
@@ -48,10 +49,10 @@ pub struct Node {
     id: i32,
     ports: Ports,
     folder: PathBuf,
+    log_dir: PathBuf,
     removable: Option<PathBuf>,
     jars: Jars,
     heap: Heap,
-    cluster_id: &'static str,
     process: Mutex<Option<Process>>,
 }
 
@@ -60,19 +61,19 @@ impl Node {
         id: i32,
         ports: Ports,
         folder: PathBuf,
+        log_dir: PathBuf,
         removable: Option<PathBuf>,
         jars: Jars,
         heap: Heap,
-        cluster_id: &'static str,
     ) -> Self {
         Self {
             id,
             ports,
             folder,
+            log_dir,
             removable,
             jars,
             heap,
-            cluster_id,
             process: Mutex::new(None),
         }
     }
@@ -93,8 +94,8 @@ impl Node {
     }
 
     /// The folder with the partitions' logs.
-    pub fn log_dir(&self) -> PathBuf {
-        self.folder.join("data")
+    pub fn log_dir(&self) -> &Path {
+        &self.log_dir
     }
 
     /// The process id of the node's JVM, while it runs.
@@ -116,6 +117,18 @@ impl Node {
     /// Kills the node (SIGKILL) and waits for its end.
     pub fn kill(&self) -> Result<(), Error> {
         self.end(Signal::Kill)
+    }
+
+    /// Waits for a node that ends by itself, as it does when its disk is full.
+    pub fn wait_end(&self, timeout: Duration) -> Result<(), Error> {
+        let mut guard = self.locked();
+        if let Some(process) = guard.as_ref()
+            && process.wait(timeout).is_none()
+        {
+            return Err(self.late("end by itself", timeout, "it still runs".to_owned()));
+        }
+        *guard = None;
+        Ok(())
     }
 
     /// Halts the node (SIGSTOP): its connections stay open, nothing is answered.
@@ -236,7 +249,7 @@ impl Node {
         args.extend(self.jars.java_args());
         args.push("KafkaNode".to_owned());
         args.push(self.folder.join("server.properties").display().to_string());
-        args.push(self.cluster_id.to_owned());
+        args.push(CLUSTER_ID.to_owned());
         args
     }
 

@@ -1,0 +1,34 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.Properties;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/**
+ * Kafka's own producer, driven line by line: TOPIC PARTITION TIMESTAMP VALUE sends a record, - as a timestamp being now.
+ * Each outcome is a line: VALUE OFFSET, or VALUE error and the reason. The end of input closes the producer.
+ */
+public final class LineProducer {
+    public static void main(String[] args) throws Exception {
+        Properties properties = new Properties();
+        for (String arg : args) {
+            String[] parts = arg.split("=", 2);
+            properties.put(parts[0], parts[1]);
+        }
+        try (KafkaProducer<String, String> producer =
+                 new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
+             BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                String[] parts = line.split(" ", 4);
+                Long timestamp = parts[2].equals("-") ? null : Long.valueOf(parts[2]);
+                String value = parts[3];
+                producer.send(new ProducerRecord<>(parts[0], Integer.valueOf(parts[1]), timestamp, null, value),
+                    (metadata, error) -> System.out.println(error == null
+                        ? value + " " + metadata.offset()
+                        : value + " error " + error.toString().replace('\n', ' ')));
+            }
+        }
+    }
+}
