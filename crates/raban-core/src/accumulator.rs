@@ -14,7 +14,7 @@ pub(crate) mod topic;
 pub(crate) mod waits;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -41,6 +41,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
+use crate::sync::{Mutex, RwLock};
 use crate::time::{Instant, Now};
 
 /// Room of a partition's first buffer, when nothing tells that its batches will be large.

@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::ProduceError;
 use crate::record::RecordMetadata;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Mutex, OnceLock};
 
 /// A record's outcome to come: resolves to its place in the log, or to why it failed.
 ///

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+mod sync;
 mod time;
 
 mod record;

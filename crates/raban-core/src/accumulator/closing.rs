@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::generations::{Generation, Generations};
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::Instant;
 
 /// Resolves when all records accepted before the flush are settled. The flush goes on when this is

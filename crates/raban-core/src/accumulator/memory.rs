@@ -6,11 +6,12 @@
 //! most, so that they can't starve the others; their calls wait in a line of their own.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
 use super::waits::{WaitId, Waits};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Which waiting line a call belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! A partition's records before they are sent: one open batch, and sealed ones in order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::memory::Line;
 use super::ratio::CompressionRatio;
 use crate::batch::{OpenBatch, SealedBatch};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Names a partition of any topic; dense, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,12 @@
 //! How the application's threads tell the sender that there is something to look at.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use super::partition::PartitionId;
 use super::topic::Topic;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Wakes the driver once until it has looked; a batch, not a record, costs a signal.
 #[derive(Debug, Default)]

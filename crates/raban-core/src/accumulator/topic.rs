@@ -1,8 +1,7 @@
 //! A topic as the application's threads see it: its partitions, and the sticky choice among them.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use raban_protocol::error_code::ErrorCode;
 
@@ -11,6 +10,8 @@ use super::ratio::CompressionRatio;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::partitioner::Sticky;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::time::Instant;
 
 /// Kafka's limit on a topic's name.
@@ -124,7 +125,7 @@ impl Topic {
         !self.waiting().is_empty()
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<WaitId>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeSet<WaitId>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,9 +1,10 @@
 //! The calls that wait, for memory or for metadata: one waker and one deadline each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::Waker;
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::Instant;
 
 /// Names one waiting call.
