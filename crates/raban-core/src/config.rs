@@ -40,6 +40,8 @@ pub struct Config {
     pub acks: Acks,
     /// `enable.idempotence`, after `acks` and `retries` had their say.
     pub enable_idempotence: bool,
+    /// `in.doubt.policy`.
+    pub in_doubt_policy: InDoubtPolicy,
     /// `retries`.
     pub retries: u32,
     /// `delivery.timeout.ms`, at least `linger` + `request_timeout`.
@@ -97,6 +99,15 @@ pub enum Acks {
     Leader,
     /// The leader's and every in-sync replica's.
     All,
+}
+
+/// What happens to a batch of which it can't be told whether it is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InDoubtPolicy {
+    /// Its records fail, in doubt.
+    Fail,
+    /// It is sent again, and may be in the log twice.
+    Resend,
 }
 
 impl Acks {
@@ -164,6 +175,10 @@ impl Config {
             client_id,
             acks: acks(checked),
             enable_idempotence,
+            in_doubt_policy: match checked.text("in.doubt.policy").as_str() {
+                "resend" => InDoubtPolicy::Resend,
+                _ => InDoubtPolicy::Fail,
+            },
             retries: u32::try_from(checked.number("retries")).unwrap_or(u32::MAX),
             delivery_timeout,
             request_timeout: checked.duration("request.timeout.ms"),

@@ -63,6 +63,11 @@ impl Stamp {
         identity: ProducerIdentity::NONE,
         base_sequence: -1,
     };
+
+    /// The sequence of the last of `count` records.
+    pub(crate) fn last_sequence(self, count: u32) -> i32 {
+        wrapping_sequence(self.base_sequence, count.saturating_sub(1))
+    }
 }
 
 /// A partition's own count.
@@ -70,6 +75,8 @@ impl Stamp {
 pub(crate) struct Sequences {
     identity: Option<ProducerIdentity>,
     next: i32,
+    /// The last sequence that was acknowledged under this identity.
+    confirmed: Option<i32>,
     bump: Option<Option<ErrorCode>>,
 }
 
@@ -83,6 +90,34 @@ impl Sequences {
             identity,
             base_sequence,
         }
+    }
+
+    /// A batch of this stamp is in the log.
+    pub(crate) fn confirm(&mut self, stamp: Stamp, count: u32) {
+        let last = stamp.last_sequence(count);
+        let newer = self
+            .confirmed
+            .is_none_or(|confirmed| !comes_before(last, confirmed));
+        if self.identity == Some(stamp.identity) && newer {
+            self.confirmed = Some(last);
+        }
+    }
+
+    /// The last sequence that was acknowledged under the present identity.
+    pub(crate) fn confirmed(&self) -> Option<i32> {
+        self.confirmed
+    }
+
+    /// Whether a batch behind this one was acknowledged before it.
+    pub(crate) fn has_overtaken(&self, stamp: Stamp) -> bool {
+        self.identity == Some(stamp.identity)
+            && self
+                .confirmed
+                .is_some_and(|confirmed| !comes_before(confirmed, stamp.base_sequence))
+    }
+
+    pub(crate) fn identity(&self) -> Option<ProducerIdentity> {
+        self.identity
     }
 
     /// The sequence is broken: the next batch must begin a new epoch.
@@ -101,6 +136,7 @@ impl Sequences {
     pub(crate) fn bump(&mut self) -> (Option<ProducerIdentity>, Option<ErrorCode>) {
         let because = self.bump.take().flatten();
         self.next = 0;
+        self.confirmed = None;
         self.identity = self.identity.and_then(|held| {
             // The broker keeps the last epoch for itself.
             (held.epoch < i16::MAX - 1).then(|| ProducerIdentity {
@@ -115,6 +151,17 @@ impl Sequences {
 /// Sequences run from 0 to 2^31 - 1 and begin again at 0.
 fn wrapping_sequence(base: i32, count: u32) -> i32 {
     ((i64::from(base) + i64::from(count)) & i64::from(i32::MAX)) as i32
+}
+
+/// The sequence after this one.
+pub(crate) fn next_sequence(last: i32) -> i32 {
+    wrapping_sequence(last, 1)
+}
+
+/// Whether sequence `a` was given out before `b`: the shorter way around the circle decides.
+pub(crate) fn comes_before(a: i32, b: i32) -> bool {
+    let ahead = b.wrapping_sub(a) & i32::MAX;
+    ahead != 0 && ahead < 1 << 30
 }
 
 #[cfg(test)]
@@ -148,6 +195,24 @@ mod tests {
         });
         sequences.want_bump(None);
         assert_eq!(sequences.bump(), (None, None));
+    }
+
+    #[test]
+    fn what_is_confirmed_follows_the_order_across_the_wrap() {
+        let mut sequences = Sequences::default();
+        sequences.stamp(PRODUCER, 1);
+        let stamp = |base_sequence| Stamp {
+            identity: PRODUCER,
+            base_sequence,
+        };
+        sequences.confirm(stamp(i32::MAX - 1), 2);
+        sequences.confirm(stamp(5), 2);
+        sequences.confirm(stamp(0), 2);
+        assert_eq!(sequences.confirmed(), Some(6));
+        assert!(sequences.has_overtaken(stamp(6)));
+        assert!(sequences.has_overtaken(stamp(i32::MAX)));
+        assert!(!sequences.has_overtaken(stamp(7)));
+        assert!(comes_before(i32::MAX, 0) && !comes_before(0, i32::MAX) && !comes_before(3, 3));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod delivery;
 mod metadata;
 mod metrics;
 mod network;
+mod own;
 mod records;
 mod sasl;
 mod tls;
@@ -12,10 +13,10 @@ mod transactions;
 
 use super::setting::{Importance, Setting, SettingType};
 
-/// Every setting of the Java producer (Kafka 4.4), grouped by subject.
+/// Every setting of the Java producer (Kafka 4.4), grouped by subject, and those of raban's own.
 pub static SETTINGS: &[Setting] = &TABLE;
 
-const GROUPS: [&[Setting]; 9] = [
+const GROUPS: [&[Setting]; 10] = [
     delivery::ROWS,
     batching::ROWS,
     records::ROWS,
@@ -25,6 +26,7 @@ const GROUPS: [&[Setting]; 9] = [
     transactions::ROWS,
     tls::ROWS,
     sasl::ROWS,
+    own::ROWS,
 ];
 
 static TABLE: [Setting; row_count()] = joined();
