@@ -160,6 +160,11 @@ impl SealedBatch {
         self.records.count()
     }
 
+    /// The newest of the records' timestamps.
+    pub(crate) fn max_timestamp(&self) -> i64 {
+        self.records.max_timestamp()
+    }
+
     pub(crate) fn topic(&self) -> &Arc<str> {
         &self.result.topic
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use raban_protocol::api::{Request, VersionRange};
+use raban_protocol::api::{ApiKey, Request, VersionRange};
 use raban_protocol::frame::{Frame, encode_request};
 use raban_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
@@ -77,6 +77,19 @@ pub(crate) enum Role {
     Control,
     /// Produce requests to this broker.
     Leader(i32),
+    /// Questions to this broker about batches in doubt: a Fetch that waits would block what is
+    /// behind it.
+    Resolver(i32),
+}
+
+impl Role {
+    /// The broker that it is bound to.
+    pub(crate) fn node(self) -> Option<i32> {
+        match self {
+            Self::Control => None,
+            Self::Leader(node) | Self::Resolver(node) => Some(node),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +115,20 @@ pub(crate) enum RequestKind {
     InitProducerId,
     /// The partitions whose batches it carries.
     Produce(Vec<PartitionId>),
+    /// ListOffsets right before the first batches of these partitions.
+    Floors(Vec<PartitionId>),
+    Resolve(Question),
     /// Behind batches of `acks=0`: its answer says that the broker has read them.
     Barrier(Written),
+}
+
+/// Asks about a partition's batches in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) partition: PartitionId,
+    /// The resolution that it belongs to.
+    pub(crate) round: u32,
+    pub(crate) api: ApiKey,
 }
 
 /// Batches of `acks=0` that were written, by generation, whose flush waits for a [barrier].
@@ -118,6 +143,8 @@ impl RequestKind {
             Self::Metadata => "Metadata",
             Self::InitProducerId => "InitProducerId",
             Self::Produce(_) => "Produce",
+            Self::Floors(_) => "ListOffsets",
+            Self::Resolve(question) => question.api.name(),
         }
     }
 }

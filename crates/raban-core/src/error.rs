@@ -264,6 +264,15 @@ pub enum ErrorKind {
     /// `close` ran out of time before the record was delivered.
     #[error("the producer was closed before the record was delivered")]
     Aborted,
+    /// Neither the broker nor the log can tell whether the record was written.
+    #[error(
+        "it can't be told whether the record is in the log: {reason}; \
+         look for it there, or set in.doubt.policy=resend where a duplicate is better than a failure"
+    )]
+    Unresolved {
+        /// Why not.
+        reason: Unresolved,
+    },
     /// Key, value or headers couldn't be serialized.
     #[error("{part} can't be serialized: {reason}")]
     Serialize {
@@ -288,6 +297,39 @@ impl ErrorKind {
             _ => false,
         }
     }
+}
+
+/// Why it can't be told whether a record is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unresolved {
+    /// Reading the topic isn't allowed, and the broker may have forgotten the producer.
+    #[error(
+        "reading the topic is denied (grant READ), and the broker may have forgotten this producer"
+    )]
+    ReadDenied,
+    /// The log begins behind the place where the record may have been.
+    #[error("the beginning of the log was deleted meanwhile")]
+    LogStartMoved,
+    /// The log is shorter than it was, or another one: a replica that wasn't in sync became leader.
+    #[error("the log lost records that had been acknowledged (unclean leader election)")]
+    LogTruncated,
+    /// Compaction took batches out of the part of the log to be looked at.
+    #[error("the log was compacted meanwhile")]
+    Compacted,
+    /// The record isn't in the log now, but an earlier attempt may still be carried out.
+    #[error("it isn't in the log, but an earlier attempt may still arrive")]
+    LateCopy,
+    /// A later record was appended first. The record is surely not in the log, and would come out of
+    /// order.
+    #[error("a later record was appended before it, so that it would be out of order")]
+    Overtaken,
+    /// The topic was deleted and made anew.
+    #[error("the topic was deleted and made anew")]
+    TopicRecreated,
+    /// The broker can't be asked for the log's end by leader epoch.
+    #[error("the broker is too old to be asked (Apache Kafka 2.4 or later is needed)")]
+    OldBroker,
 }
 
 fn because(cause: &Option<Cause>) -> String {

@@ -1,6 +1,7 @@
 //! What is worth a line in a log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use raban_protocol::error_code::ErrorCode;
 
@@ -59,6 +60,22 @@ pub enum Event {
         /// How the attempt ended.
         outcome: AttemptOutcome,
     },
+    /// Batches in doubt need not be any more.
+    #[error(
+        "topic {topic}, partition {partition}: {records} records in doubt were resolved after {took:.1?}: {how}"
+    )]
+    Resolved {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// How many.
+        records: u32,
+        /// By what.
+        how: &'static str,
+        /// How long that took.
+        took: Duration,
+    },
     /// The partition goes on under a new epoch, with sequences from 0.
     #[error(
         "topic {topic}, partition {partition}: goes on with producer epoch {epoch}{}",
@@ -81,9 +98,10 @@ impl Event {
     pub fn level(&self) -> Level {
         match self {
             Self::UnobservedFailure { .. } | Self::EpochBumped { .. } => Level::Warn,
-            Self::ConnectionTrouble(_) | Self::ClusterTrouble(_) | Self::Retry { .. } => {
-                Level::Info
-            }
+            Self::ConnectionTrouble(_)
+            | Self::ClusterTrouble(_)
+            | Self::Retry { .. }
+            | Self::Resolved { .. } => Level::Info,
             Self::Connected { .. } | Self::ProducerId { .. } => Level::Debug,
         }
     }

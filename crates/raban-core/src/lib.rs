@@ -41,7 +41,9 @@ pub use accumulator::{
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};
 pub use delivery::Delivery;
-pub use error::{Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, ProduceError, Speaks};
+pub use error::{
+    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved,
+};
 pub use event::{Event, Level};
 pub use metrics::Metrics;
 pub use partitioner::murmur2;

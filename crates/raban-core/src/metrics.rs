@@ -10,6 +10,9 @@ pub struct Metrics {
     pub record_send_total: u64,
     /// `record-retry-total`: records handed to a connection again.
     pub record_retry_total: u64,
+    /// `record-resolve-total`: records in doubt of which it was found out whether sending them again is safe or
+    /// needless, apart from retries. Not one of Kafka's own.
+    pub record_resolve_total: u64,
     /// `record-error-total`: records that failed.
     pub record_error_total: u64,
     /// `byte-total`: bytes of batches handed to connections for the first time, compressed.
@@ -30,6 +33,7 @@ pub struct Metrics {
 pub(crate) struct Counters {
     sent: AtomicU64,
     retried: AtomicU64,
+    resolved: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
     requests: AtomicU64,
@@ -45,6 +49,11 @@ impl Counters {
 
     pub(crate) fn retried(&self, records: u32) {
         self.retried
+            .fetch_add(u64::from(records), Ordering::Relaxed);
+    }
+
+    pub(crate) fn resolved(&self, records: u32) {
+        self.resolved
             .fetch_add(u64::from(records), Ordering::Relaxed);
     }
 
@@ -70,6 +79,7 @@ impl Counters {
         Metrics {
             record_send_total: get(&self.sent),
             record_retry_total: get(&self.retried),
+            record_resolve_total: get(&self.resolved),
             record_error_total: get(&self.failed),
             byte_total: get(&self.bytes),
             request_total: get(&self.requests),

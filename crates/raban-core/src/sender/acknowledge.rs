@@ -13,8 +13,9 @@ use crate::backoff::backoff;
 use crate::batch::SealedBatch;
 use crate::connection::ConnectionId;
 use crate::delivery::Settled;
-use crate::error::{AttemptOutcome, Cause, ErrorKind, ProduceError};
+use crate::error::{AttemptOutcome, Cause, ErrorKind, ProduceError, Unresolved};
 use crate::event::Event;
+use crate::idempotence::Stamp;
 use crate::time::Instant;
 
 /// A broker's answer for one batch.
@@ -96,10 +97,18 @@ impl Sender {
         let code = outcome.code;
         let queue = self.queue(id);
         let entry = &mut queue.entries[index];
-        entry.in_doubt |= leaves_doubt(code, outcome.base_offset);
         if !code.is_none() {
             entry.note(sent, AttemptOutcome::Answered(code), now);
             queue.confirmed = false;
+        }
+        if leaves_doubt(code, outcome.base_offset) {
+            entry.in_doubt = true;
+            queue.doubt.may_resend = false;
+            if self.is_lost_track_of(id, index, sent) {
+                self.lose_track(id, index);
+                self.evaluate(now, id);
+                return;
+            }
         }
         match verdict(code, situation) {
             Verdict::Acknowledge => self.acknowledge(id, index, &outcome),
@@ -118,13 +127,10 @@ impl Sender {
                 }
                 self.retry(now, id, index, AttemptOutcome::Answered(code));
             }
-            Verdict::Bump => {
-                self.queue(id).sequences.want_bump(Some(code));
-                self.retry(now, id, index, AttemptOutcome::Answered(code));
-            }
+            Verdict::Resolve => self.out_of_order(now, id, index, code),
             Verdict::Fail => {
                 let message = outcome.message;
-                self.fail(id, index, ErrorKind::Rejected { code, message });
+                self.refuse(id, index, ErrorKind::Rejected { code, message });
             }
         }
         self.evaluate(now, id);
@@ -143,12 +149,27 @@ impl Sender {
         };
         let queue = self.queue(id);
         queue.confirmed = false;
+        queue.doubt.may_resend = false;
         let outcome = AttemptOutcome::Unanswered(cause);
         let entry = &mut queue.entries[index];
         entry.in_doubt = true;
+        if !entry.unanswered_by.contains(&sent.broker) {
+            entry.unanswered_by.push(sent.broker);
+        }
         entry.note(sent, outcome.clone(), now);
-        self.retry(now, id, index, outcome);
+        if self.is_lost_track_of(id, index, sent) {
+            self.lose_track(id, index);
+        } else {
+            self.retry(now, id, index, outcome);
+        }
         self.evaluate(now, id);
+    }
+
+    /// Whether the topic was made anew since the attempt: its log tells nothing of it.
+    fn is_lost_track_of(&self, id: PartitionId, index: usize, sent: Sent) -> bool {
+        let queue = &self.queues[id.0 as usize];
+        queue.entries[index].is_live()
+            && sent.topic_id != self.metadata.topic_id(&queue.partition.topic)
     }
 
     /// With `acks=0` the write is the outcome; who flushes waits for a [barrier](super::barrier).
@@ -177,6 +198,7 @@ impl Sender {
                 spent
             }
             EntryBatch::Spent(spent) => spent,
+            EntryBatch::Ghost { .. } => return,
         };
         self.accumulator.release(&partition, spent);
         self.evaluate(now, id);
@@ -196,10 +218,11 @@ impl Sender {
     }
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
+        let entry = self.remove_entry(id, index);
         let queue = self.queue(id);
         queue.confirmed = true;
         // A duplicate's answer has an append time even where the topic keeps the records' own.
-        if queue.entries[index].attempts == 1 {
+        if entry.attempts == 1 {
             queue.log_append_time = outcome.log_append_time >= 0;
         }
         let settled = Settled::Acknowledged {
@@ -207,13 +230,55 @@ impl Sender {
             log_append_time: (queue.log_append_time && outcome.log_append_time >= 0)
                 .then_some(outcome.log_append_time),
         };
-        let entry = self.remove_entry(id, index);
-        let partition = Arc::clone(&self.queue(id).partition);
+        if let Some(stamp) = entry.stamp.filter(|stamp| *stamp != Stamp::NONE) {
+            let count = entry.count();
+            queue.sequences.confirm(stamp, count);
+            if index == 0 && outcome.base_offset >= 0 {
+                queue.doubt.floor.raise(outcome.base_offset, stamp, count);
+            }
+        }
+        let partition = Arc::clone(&queue.partition);
         let spent = match entry.batch {
-            EntryBatch::Live(batch) => self.accumulator.settle(batch, settled),
+            EntryBatch::Live(batch) => {
+                self.queue(id).doubt.confirmed_timestamp = Some(batch.max_timestamp());
+                self.accumulator.settle(batch, settled)
+            }
             EntryBatch::Spent(spent) => spent,
+            EntryBatch::Ghost { .. } => return,
         };
         self.accumulator.release(&partition, spent);
+    }
+
+    /// The broker doesn't take the oldest batch's sequence. What was never in doubt isn't in the log
+    /// and gets a new one; anything else the log has to tell.
+    fn out_of_order(&mut self, now: Instant, id: PartitionId, index: usize, code: ErrorCode) {
+        let queue = self.queue(id);
+        let overtaken = queue.entries[index]
+            .stamp
+            .is_some_and(|stamp| queue.sequences.has_overtaken(stamp));
+        if queue.has_doubt() {
+            queue.doubt.must_read = true;
+            queue.doubt.may_resend = false;
+        } else if overtaken {
+            self.cannot_tell(now, id, Unresolved::Overtaken);
+            return;
+        } else {
+            queue.sequences.want_bump(Some(code));
+        }
+        self.retry(now, id, index, AttemptOutcome::Answered(code));
+    }
+
+    /// An attempt was refused for good. That says nothing of the attempts before it.
+    fn refuse(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
+        let idempotent = self.config.enable_idempotence;
+        let queue = self.queue(id);
+        let entry = &mut queue.entries[index];
+        if idempotent && entry.in_doubt && entry.is_live() {
+            entry.refused = Some(kind);
+            queue.doubt.may_resend = false;
+        } else {
+            self.fail(id, index, kind);
+        }
     }
 
     /// Leaves the batch in its row to be sent again, unless it was tried often enough.
@@ -222,7 +287,7 @@ impl Sender {
         let queue = self.queue(id);
         let entry = &queue.entries[index];
         let attempts = entry.attempts;
-        if matches!(entry.batch, EntryBatch::Spent(_)) || attempts > retries {
+        if !entry.is_live() || attempts > retries {
             let last = outcome;
             let retries = attempts.saturating_sub(1);
             self.fail(id, index, ErrorKind::RetriesExhausted { retries, last });
@@ -244,20 +309,43 @@ impl Sender {
         });
     }
 
-    /// Fails a batch that no request carries. The sequence it took stays a gap: the partition goes
-    /// on under a new epoch.
+    /// Fails a batch that no request carries.
     pub(super) fn fail(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
         let entry = self.remove_entry(id, index);
-        let queue = self.queue(id);
-        if entry.stamp.is_some() {
+        if let Some(ghost) = self.give_up_entry(id, entry, kind) {
+            self.queue(id).entries.insert(index, ghost);
+        }
+    }
+
+    /// Settles a batch that no request carries. The sequences it took stay a gap, so that the
+    /// partition goes on under a new epoch; of a batch in doubt they are kept as a ghost.
+    pub(super) fn give_up_entry(
+        &mut self,
+        id: PartitionId,
+        mut entry: Entry,
+        kind: ErrorKind,
+    ) -> Option<Entry> {
+        let ghost = EntryBatch::Ghost {
+            count: entry.count(),
+        };
+        let spent = match std::mem::replace(&mut entry.batch, ghost) {
+            EntryBatch::Live(batch) => {
+                let trail = std::mem::take(&mut entry.trail);
+                self.settle_failed(batch, kind, trail, entry.may_have_been_written())
+            }
+            EntryBatch::Spent(spent) => spent,
+            EntryBatch::Ghost { .. } => return Some(entry),
+        };
+        let idempotent = self.config.enable_idempotence;
+        let queue = &mut self.queues[id.0 as usize];
+        self.accumulator.release(&queue.partition, spent);
+        if !idempotent || entry.stamp.is_none() {
+            return None;
+        }
+        if !entry.in_doubt {
             queue.sequences.want_bump(None);
         }
-        let partition = Arc::clone(&queue.partition);
-        let spent = match entry.batch {
-            EntryBatch::Live(batch) => self.settle_failed(batch, kind, entry.trail, entry.in_doubt),
-            EntryBatch::Spent(spent) => spent,
-        };
-        self.accumulator.release(&partition, spent);
+        entry.in_doubt.then_some(entry)
     }
 
     /// Gives a batch's records their failure; counts and tells of those that nobody awaits.

@@ -24,6 +24,8 @@ const NEWEST_BY_NAME: i16 = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readiness {
     Ready,
+    /// What the log has must be found out first.
+    Resolve,
     /// Not before this time.
     Later(Instant),
     /// Not until something happens that looks at it again.
@@ -33,6 +35,7 @@ enum Readiness {
 impl Sender {
     /// Looks at a partition: puts it on its leader's list, or sets its timer.
     pub(super) fn evaluate(&mut self, now: Instant, id: PartitionId) {
+        self.queue(id).pass_ghosts();
         self.bump_if_wanted(now, id);
         let readiness = self.readiness(now, id);
         let timeout = self.next_timeout(id);
@@ -44,8 +47,10 @@ impl Sender {
             Some(at) => self.timers.arm(Timer::Partition(id), at),
             None => self.timers.disarm(Timer::Partition(id)),
         }
-        if readiness != Readiness::Ready {
-            return;
+        match readiness {
+            Readiness::Ready => {}
+            Readiness::Resolve => return self.resolve(now, id),
+            Readiness::Later(_) | Readiness::Never => return,
         }
         let queue = self.queue(id);
         match queue.leader {
@@ -68,10 +73,18 @@ impl Sender {
         let generation = self.accumulator.generations.current();
         let linger = self.config.linger;
         let queue = self.queue(id);
+        if let Some(resolution) = &queue.doubt.resolution {
+            return match resolution.paused_until {
+                Some(at) if now < at => Readiness::Later(at),
+                Some(_) => Readiness::Resolve,
+                None => Readiness::Never,
+            };
+        }
         let row = queue.row(max_in_flight, idempotent);
         match row {
             Row::Waiting => return Readiness::Never,
             _ if now < queue.not_before => return Readiness::Later(queue.not_before),
+            Row::Resolve => return Readiness::Resolve,
             Row::Resend(_) => return Readiness::Ready,
             Row::Open => {}
         }
@@ -94,7 +107,7 @@ impl Sender {
     pub(super) fn pump_nodes(&mut self, now: Instant) {
         let nodes: Vec<i32> = self.busy_nodes.iter().copied().collect();
         for node in nodes {
-            if let Some(conn) = self.leader_connection(now, node) {
+            if let Some(conn) = self.node_connection(now, Role::Leader(node)) {
                 while self.drain(now, node, conn) {}
             }
             if self
@@ -105,21 +118,6 @@ impl Sender {
                 self.busy_nodes.remove(&node);
             }
         }
-    }
-
-    fn leader_connection(&mut self, now: Instant, id: i32) -> Option<ConnectionId> {
-        let node = self.nodes.entry(id).or_default();
-        if let Some(conn) = node.connection {
-            return Some(conn);
-        }
-        if node.not_before > now {
-            self.timers.arm(Timer::Node(id), node.not_before);
-            return None;
-        }
-        let address = self.metadata.brokers.get(&id)?.clone();
-        let conn = self.connect(now, Role::Leader(id), address);
-        self.nodes.entry(id).or_default().connection = Some(conn);
-        Some(conn)
     }
 
     /// Sends one request; returns whether there may be another.
@@ -190,11 +188,11 @@ impl Sender {
                 queue.entries.push_back(Entry::new(batch));
                 queue.entries.len() - 1
             }
-            Row::Waiting => return None,
+            Row::Waiting | Row::Resolve => return None,
         };
         match &self.queue(id).entries[index].batch {
             EntryBatch::Live(batch) => Some(batch.len()),
-            EntryBatch::Spent(_) => None,
+            EntryBatch::Spent(_) | EntryBatch::Ghost { .. } => None,
         }
     }
 
@@ -221,13 +219,16 @@ impl Sender {
         let Some(version) = self.produce_version(now, conn, &partitions) else {
             return;
         };
+        self.ask_floors(now, conn, &partitions);
         let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
         let correlation_id = self.connections[&conn].next_correlation_id();
         for id in &partitions {
+            let topic = &self.queues[id.0 as usize].partition.topic;
             let sent = Sent {
                 connection: conn,
                 correlation_id,
                 broker: node,
+                topic_id: self.metadata.topic_id(topic),
                 at: now,
             };
             let (topic, index, records) = self.mark_sent(*id, sent);
@@ -307,11 +308,8 @@ impl Sender {
         };
         let counters = &self.accumulator.counters;
         let queue = &mut self.queues[id.0 as usize];
-        let entry = queue
-            .entries
-            .iter_mut()
-            .find(|entry| entry.sent.is_none())
-            .expect("take_batch brought one");
+        let index = queue.first_unsent().expect("take_batch brought one");
+        let entry = &mut queue.entries[index];
         let EntryBatch::Live(batch) = &entry.batch else {
             unreachable!("a settled batch leaves the row unless a request carries it");
         };
@@ -334,11 +332,12 @@ impl Sender {
     /// A broken sequence goes on under a new epoch, once nothing of the old one is on its way.
     fn bump_if_wanted(&mut self, now: Instant, id: PartitionId) {
         let queue = &mut self.queues[id.0 as usize];
-        if !queue.sequences.bump_wanted() || queue.has_in_flight() {
+        if !queue.sequences.bump_wanted() || queue.has_in_flight() || queue.has_doubt() {
             return;
         }
         let (identity, because) = queue.sequences.bump();
         queue.confirmed = false;
+        queue.entries.retain(|entry| !entry.is_ghost());
         for entry in &mut queue.entries {
             entry.stamp = None;
         }

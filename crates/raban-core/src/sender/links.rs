@@ -7,7 +7,7 @@ use raban_protocol::api::Request;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::frame::{Frame, decode_response};
 use raban_protocol::messages::{
-    ApiVersionsRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest,
+    ApiVersionsRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
 };
 
 use super::timers::Timer;
@@ -23,20 +23,53 @@ use crate::time::Instant;
 /// A broker that leads partitions.
 #[derive(Debug, Default)]
 pub(super) struct Node {
+    /// For Produce.
     pub(super) connection: Option<ConnectionId>,
+    /// For questions about batches in doubt.
+    pub(super) resolver: Option<ConnectionId>,
+    /// Partitions to ask about, in turn.
+    pub(super) to_resolve: VecDeque<PartitionId>,
     /// Partitions with something to send, in turn.
     pub(super) ready: VecDeque<PartitionId>,
     pub(super) failures: u32,
     pub(super) not_before: Instant,
 }
 
+impl Node {
+    fn link(&mut self, role: Role) -> &mut Option<ConnectionId> {
+        match role {
+            Role::Resolver(_) => &mut self.resolver,
+            Role::Control | Role::Leader(_) => &mut self.connection,
+        }
+    }
+}
+
 impl Sender {
+    /// The connection for this role to a broker, made if there is none and it isn't too early.
+    pub(super) fn node_connection(&mut self, now: Instant, role: Role) -> Option<ConnectionId> {
+        let id = role.node()?;
+        let node = self.nodes.entry(id).or_default();
+        if let Some(conn) = *node.link(role) {
+            return Some(conn);
+        }
+        if node.not_before > now {
+            self.timers.arm(Timer::Node(id), node.not_before);
+            return None;
+        }
+        let address = self.metadata.brokers.get(&id)?.clone();
+        let conn = self.connect(now, role, address);
+        *self.nodes.entry(id).or_default().link(role) = Some(conn);
+        Some(conn)
+    }
+
     pub(super) fn connect(&mut self, now: Instant, role: Role, address: Address) -> ConnectionId {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
         let failures = match role {
             Role::Control => self.control.failures,
-            Role::Leader(id) => self.nodes.get(&id).map_or(0, |node| node.failures),
+            Role::Leader(id) | Role::Resolver(id) => {
+                self.nodes.get(&id).map_or(0, |node| node.failures)
+            }
         };
         self.actions.push_back(Action::Connect {
             conn,
@@ -112,17 +145,30 @@ impl Sender {
         self.metadata.want();
         match connection.role {
             Role::Control => self.control_failed(now),
-            Role::Leader(id) => {
+            Role::Leader(id) | Role::Resolver(id) => {
                 let wait = self.next_reconnect(id);
                 let node = self.nodes.entry(id).or_default();
                 node.not_before = now + wait;
                 self.timers.arm(Timer::Node(id), node.not_before);
-                self.set_node_stalled(id, true);
+                if connection.role == Role::Leader(id) {
+                    self.set_node_stalled(id, true);
+                    self.doubt_node(id);
+                }
             }
         }
         self.pass_barrier(std::mem::take(&mut connection.written));
         for request in std::mem::take(&mut connection.in_flight) {
             self.unanswered(now, conn, request, &cause);
+        }
+    }
+
+    /// The broker may have started anew, and have forgotten producers.
+    fn doubt_node(&mut self, id: i32) {
+        for queue in &mut self.queues {
+            if queue.leader == Some(id) {
+                queue.confirmed = false;
+                queue.doubt.may_resend = false;
+            }
         }
     }
 
@@ -141,9 +187,9 @@ impl Sender {
         self.timers.disarm(Timer::Connection(connection.id));
         match connection.role {
             Role::Control => self.control.connection = None,
-            Role::Leader(id) => {
+            role @ (Role::Leader(id) | Role::Resolver(id)) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
-                    node.connection = None;
+                    *node.link(role) = None;
                 }
             }
         }
@@ -155,6 +201,10 @@ impl Sender {
             RequestKind::Barrier(written) => self.pass_barrier(written),
             RequestKind::Metadata => self.metadata.unanswered(),
             RequestKind::InitProducerId => self.producer_id_unanswered(now),
+            RequestKind::Floors(partitions) => self.floors_answered(&partitions, None),
+            RequestKind::Resolve(question) => {
+                self.resolution_unanswered(now, question.partition, question.round);
+            }
             RequestKind::Produce(partitions) => {
                 for id in partitions {
                     self.batch_unanswered(now, id, conn, request.correlation_id, cause.clone());
@@ -227,6 +277,16 @@ impl Sender {
                 self.answered(now, conn, response.throttle_time_ms);
                 self.producer_id_response(now, conn, &response);
             }
+            RequestKind::Floors(partitions) => {
+                let partitions = partitions.clone();
+                let response = decode::<ListOffsetsRequest>(version, content)?;
+                self.answered(now, conn, response.throttle_time_ms);
+                self.floors_answered(&partitions, Some(&response));
+            }
+            RequestKind::Resolve(question) => {
+                let question = *question;
+                self.resolution_answered(now, conn, version, question, content)?;
+            }
             RequestKind::Produce(partitions) => {
                 let partitions = partitions.clone();
                 let response = decode::<ProduceRequest>(version, content)?;
@@ -265,12 +325,15 @@ impl Sender {
             ErrorCode::NONE => {
                 connection.negotiated(&response);
                 let address = connection.address.to_string();
-                if let Role::Leader(id) = connection.role {
-                    let node = self.nodes.entry(id).or_default();
-                    node.failures = 0;
-                    self.set_node_stalled(id, false);
-                } else {
-                    self.control.failures = 0;
+                let role = connection.role;
+                match role.node() {
+                    Some(id) => {
+                        self.nodes.entry(id).or_default().failures = 0;
+                        if role == Role::Leader(id) {
+                            self.set_node_stalled(id, false);
+                        }
+                    }
+                    None => self.control.failures = 0,
                 }
                 self.event(Event::Connected { address });
                 Ok(())
@@ -285,7 +348,7 @@ impl Sender {
     }
 
     /// Takes the answered request off the connection, and honours the broker's wish for a pause.
-    fn answered(
+    pub(super) fn answered(
         &mut self,
         now: Instant,
         conn: ConnectionId,
@@ -318,7 +381,7 @@ impl Sender {
     }
 }
 
-fn decode<R: Request>(version: i16, content: Bytes) -> Result<R::Response, String> {
+pub(super) fn decode<R: Request>(version: i16, content: Bytes) -> Result<R::Response, String> {
     decode_response::<R>(version, content)
         .map(|(_, response)| response)
         .map_err(|error| error.to_string())

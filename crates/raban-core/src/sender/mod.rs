@@ -9,6 +9,7 @@ mod control;
 mod drain;
 mod links;
 mod partition_queue;
+mod resolve;
 mod timeouts;
 mod timers;
 mod topics;
@@ -79,10 +80,14 @@ pub struct Sender {
     nodes: BTreeMap<i32, Node>,
     /// Brokers with partitions to drain.
     busy_nodes: BTreeSet<i32>,
+    /// Brokers with questions to be asked about batches in doubt.
+    resolving_nodes: BTreeSet<i32>,
     control: Control,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     timers: Timers,
+    /// The time of day, to compare with records' timestamps.
+    wall_ms: i64,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     /// Open batches leave without lingering: calls wait for memory, or the producer closes.
@@ -105,10 +110,12 @@ impl Sender {
             producer_id: ProducerId::new(config.enable_idempotence),
             nodes: BTreeMap::new(),
             busy_nodes: BTreeSet::new(),
+            resolving_nodes: BTreeSet::new(),
             control: Control::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
             timers: Timers::default(),
+            wall_ms: 0,
             actions: VecDeque::new(),
             events: VecDeque::new(),
             hurried: false,
@@ -122,26 +129,27 @@ impl Sender {
     /// A connection stands.
     pub fn handle_connected(&mut self, now: Now, conn: ConnectionId) {
         self.connected(now.instant, conn);
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// No connection came about.
     pub fn handle_connect_failed(&mut self, now: Now, conn: ConnectionId, error: ConnectError) {
         self.connect_failed(now.instant, conn, error);
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// A whole response came in, its size stripped.
     pub fn handle_frame(&mut self, now: Now, conn: ConnectionId, content: Bytes) {
+        self.wall_ms = now.wall_ms;
         self.response(now.instant, conn, content);
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// The frame with this token was handed to the system whole.
     pub fn handle_written(&mut self, now: Now, conn: ConnectionId, token: u32) {
         if self.config.acks == crate::config::Acks::None {
             self.written(now.instant, conn, token);
-            self.pump(now.instant);
+            self.pump(now);
         }
     }
 
@@ -151,7 +159,7 @@ impl Sender {
             let cause = connection.cause(&reason);
             self.disconnect(now.instant, conn, cause);
         }
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// The accumulator woke the driver.
@@ -165,7 +173,7 @@ impl Sender {
             self.evaluate(now.instant, id);
         }
         self.hurry(now.instant);
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
@@ -174,7 +182,7 @@ impl Sender {
             self.due(now.instant, timer);
         }
         self.accumulator.waits.expire(now.instant);
-        self.pump(now.instant);
+        self.pump(now);
     }
 
     /// What to do next; `None` when all is said.
@@ -199,12 +207,15 @@ impl Sender {
     }
 
     /// Asks for all that can be done now.
-    fn pump(&mut self, now: Instant) {
+    fn pump(&mut self, now: Now) {
         if self.closed {
             return;
         }
+        self.wall_ms = now.wall_ms;
+        let now = now.instant;
         self.pump_control(now);
         self.pump_nodes(now);
+        self.pump_resolutions(now);
         self.pump_barriers(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);

@@ -6,10 +6,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use raban_protocol::primitives::Uuid;
+
+use super::resolve::{Floor, Resolution};
 use crate::accumulator::partition::Partition;
 use crate::batch::{SealedBatch, SpentBatch};
 use crate::connection::ConnectionId;
-use crate::error::{Attempt, AttemptOutcome};
+use crate::error::{Attempt, AttemptOutcome, ErrorKind};
 use crate::idempotence::{Sequences, Stamp};
 use crate::time::Instant;
 
@@ -36,6 +39,26 @@ pub(crate) struct PartitionQueue {
     pub(crate) log_append_time: bool,
     /// In the leader's list of partitions to drain.
     pub(crate) listed: bool,
+    pub(crate) doubt: Doubt,
+}
+
+/// What is known, and being found out, about batches in doubt.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    /// Where in the log the search for them begins.
+    pub(crate) floor: Floor,
+    pub(crate) resolution: Option<Resolution>,
+    /// Since the last doubt arose the leader was seen to know this producer, or the log was read:
+    /// sending again is safe.
+    pub(crate) may_resend: bool,
+    /// The leader called the oldest batch out of order: only the log can tell.
+    pub(crate) must_read: bool,
+    /// The newest timestamp of the batch acknowledged last.
+    pub(crate) confirmed_timestamp: Option<i64>,
+    /// Counts resolutions, so that late answers to earlier ones are known.
+    pub(crate) round: u32,
+    /// Resolutions in a row that came to nothing.
+    pub(crate) failures: u32,
 }
 
 /// A drained batch.
@@ -46,8 +69,16 @@ pub(crate) struct Entry {
     pub(crate) sent: Option<Sent>,
     pub(crate) trail: Vec<Attempt>,
     pub(crate) attempts: u32,
-    /// An attempt may have put it into the log without saying so.
+    /// An attempt under this stamp may have put it into the log without saying so. Only an answer
+    /// about the log clears it, never a later rejection.
     pub(crate) in_doubt: bool,
+    /// Brokers that didn't answer an attempt under this stamp: a copy of it may come late there.
+    pub(crate) unanswered_by: Vec<i32>,
+    /// The same as `in_doubt` of an earlier stamp, which the policy `resend` gave up.
+    pub(crate) was_in_doubt: bool,
+    /// A later attempt was refused for good with this. The batch fails with it, unless it is in the
+    /// log.
+    pub(crate) refused: Option<ErrorKind>,
 }
 
 #[derive(Debug)]
@@ -55,6 +86,11 @@ pub(crate) enum EntryBatch {
     Live(SealedBatch),
     /// Settled while a request carries it: kept until that is answered or lost.
     Spent(SpentBatch),
+    /// Settled in doubt: `count` sequences of which it isn't known whether the log has them. It is
+    /// kept as long as a later batch is in doubt.
+    Ghost {
+        count: u32,
+    },
 }
 
 /// The request that carries a batch.
@@ -63,6 +99,8 @@ pub(crate) struct Sent {
     pub(crate) connection: ConnectionId,
     pub(crate) correlation_id: i32,
     pub(crate) broker: i32,
+    /// The topic as it was then: made anew, its log tells nothing of this attempt.
+    pub(crate) topic_id: Uuid,
     pub(crate) at: Instant,
 }
 
@@ -75,6 +113,8 @@ pub(crate) enum Row {
     Open,
     /// Nothing may be sent until an answer comes.
     Waiting,
+    /// First it has to be found out what the log has.
+    Resolve,
 }
 
 impl PartitionQueue {
@@ -89,6 +129,7 @@ impl PartitionQueue {
             not_before: Instant::default(),
             log_append_time: false,
             listed: false,
+            doubt: Doubt::default(),
         }
     }
 
@@ -99,7 +140,8 @@ impl PartitionQueue {
         let elsewhere = sent
             .filter_map(|entry| entry.sent.as_ref())
             .any(|sent| Some(sent.broker) != self.leader);
-        let limit = match (idempotent, self.confirmed) {
+        let in_doubt = idempotent && self.has_doubt();
+        let limit = match (idempotent, self.confirmed && !in_doubt) {
             (_, false) => 1,
             (true, true) => max_in_flight.min(MAX_IDEMPOTENT_IN_FLIGHT),
             (false, true) => max_in_flight,
@@ -107,8 +149,15 @@ impl PartitionQueue {
         if elsewhere || in_flight >= limit || (self.sequences.bump_wanted() && in_flight > 0) {
             return Row::Waiting;
         }
-        match self.entries.iter().position(|entry| entry.sent.is_none()) {
-            None => Row::Open,
+        if self.doubt.resolution.is_some() {
+            return Row::Waiting;
+        }
+        if in_doubt && (!self.doubt.may_resend || self.sequences.bump_wanted()) {
+            return Row::Resolve;
+        }
+        match self.first_unsent() {
+            None if self.entries.len() < limit => Row::Open,
+            None => Row::Waiting,
             Some(first)
                 if self
                     .entries
@@ -121,8 +170,31 @@ impl PartitionQueue {
         }
     }
 
+    /// The first batch that waits to be sent again.
+    pub(crate) fn first_unsent(&self) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.sent.is_none() && entry.is_live())
+    }
+
     pub(crate) fn has_in_flight(&self) -> bool {
         self.entries.iter().any(|entry| entry.sent.is_some())
+    }
+
+    /// Whether a batch that still has its bytes is in doubt.
+    pub(crate) fn has_doubt(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.in_doubt && entry.is_live())
+    }
+
+    /// Settled batches behind which nothing is in doubt leave a hole at most: the rest goes on under
+    /// a new epoch.
+    pub(crate) fn pass_ghosts(&mut self) {
+        let has_ghost = self.entries.iter().any(Entry::is_ghost);
+        if has_ghost && !self.has_doubt() {
+            self.sequences.want_bump(None);
+        }
     }
 
     /// The batch that this request carries.
@@ -138,7 +210,7 @@ impl PartitionQueue {
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.entries.iter().find_map(|entry| match &entry.batch {
             EntryBatch::Live(batch) => Some(batch.opened),
-            EntryBatch::Spent(_) => None,
+            EntryBatch::Spent(_) | EntryBatch::Ghost { .. } => None,
         })
     }
 }
@@ -152,7 +224,38 @@ impl Entry {
             trail: Vec::new(),
             attempts: 0,
             in_doubt: false,
+            unanswered_by: Vec::new(),
+            was_in_doubt: false,
+            refused: None,
         }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.batch, EntryBatch::Live(_))
+    }
+
+    pub(crate) fn is_ghost(&self) -> bool {
+        matches!(self.batch, EntryBatch::Ghost { .. })
+    }
+
+    /// Records, and so sequences, of the batch.
+    pub(crate) fn count(&self) -> u32 {
+        match &self.batch {
+            EntryBatch::Live(batch) => batch.count(),
+            EntryBatch::Spent(spent) => spent.count,
+            EntryBatch::Ghost { count } => *count,
+        }
+    }
+
+    /// The doubt stays, and is no longer looked into.
+    pub(crate) fn leave_in_doubt(&mut self) {
+        self.was_in_doubt |= self.in_doubt;
+        self.in_doubt = false;
+        self.unanswered_by.clear();
+    }
+
+    pub(crate) fn may_have_been_written(&self) -> bool {
+        self.in_doubt || self.was_in_doubt
     }
 
     /// Notes how an attempt ended.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use raban_protocol::error_code::ErrorCode;
 
 use super::Sender;
-use super::partition_queue::EntryBatch;
+use super::partition_queue::{Doubt, EntryBatch};
 use super::timers::Timer;
 use crate::accumulator::partition::{Front, PartitionId};
 use crate::batch::SealedBatch;
+use crate::config::InDoubtPolicy;
 use crate::connection::ConnectionId;
-use crate::error::{Cause, ErrorKind};
+use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::time::Instant;
 
 impl Sender {
@@ -131,37 +132,46 @@ impl Sender {
         }
         entry.in_doubt = true;
         let trail = entry.trail.clone();
-        let mut entry = self
-            .queue(id)
-            .entries
-            .remove(index)
-            .expect("the index was found in this row");
-        entry.batch = match entry.batch {
+        let kept = EntryBatch::Ghost {
+            count: entry.count(),
+        };
+        let settled = match std::mem::replace(&mut entry.batch, kept) {
             EntryBatch::Live(batch) => {
                 EntryBatch::Spent(self.settle_failed(batch, kind, trail, true))
             }
-            spent @ EntryBatch::Spent(_) => spent,
+            settled => settled,
         };
-        self.queue(id).entries.insert(index, entry);
+        self.queue(id).entries[index].batch = settled;
     }
 
     /// The topic was made anew: its log knows none of our sequences. What may be in the old log
     /// stays in doubt, the rest begins a new sequence.
     pub(super) fn begin_anew(&mut self, id: PartitionId) {
-        let code = ErrorCode::UNKNOWN_TOPIC_ID;
-        loop {
-            let doubtful = self.queue(id).entries.iter().position(|entry| {
-                entry.in_doubt && entry.sent.is_none() && matches!(entry.batch, EntryBatch::Live(_))
-            });
-            let Some(index) = doubtful else {
-                break;
-            };
-            let message = Some("the topic was deleted and made anew".to_owned());
-            self.fail(id, index, ErrorKind::Rejected { code, message });
-        }
         let queue = self.queue(id);
         queue.confirmed = false;
-        queue.sequences.want_bump(Some(code));
+        queue.doubt = Doubt {
+            round: queue.doubt.round,
+            ..Doubt::default()
+        };
+        queue.sequences.want_bump(Some(ErrorCode::UNKNOWN_TOPIC_ID));
+        let mut index = 0;
+        while let Some(entry) = self.queue(id).entries.get(index) {
+            if entry.in_doubt && entry.sent.is_none() && entry.is_live() {
+                self.lose_track(id, index);
+            }
+            index += 1;
+        }
+    }
+
+    /// What is in doubt was sent to a topic that is no more: only the policy can decide.
+    pub(super) fn lose_track(&mut self, id: PartitionId, index: usize) {
+        match self.config.in_doubt_policy {
+            InDoubtPolicy::Fail if self.config.enable_idempotence => {
+                let reason = Unresolved::TopicRecreated;
+                self.fail(id, index, ErrorKind::Unresolved { reason });
+            }
+            _ => self.queue(id).entries[index].leave_in_doubt(),
+        }
     }
 
     /// Fails all batches that no request carries.
@@ -184,22 +194,23 @@ impl Sender {
         kind: impl Fn() -> ErrorKind,
     ) -> (u64, u64) {
         let (mut unsent, mut in_doubt) = (0, 0);
-        let candidates = self.queue(id).entries.len();
-        // From the back, so that indexes stay true as batches leave the row.
-        for index in (0..candidates).rev() {
-            let entry = &self.queue(id).entries[index];
+        let mut index = 0;
+        while let Some(entry) = self.queue(id).entries.get(index) {
             let EntryBatch::Live(batch) = &entry.batch else {
+                index += 1;
                 continue;
             };
             if entry.sent.is_some() && !sent {
+                index += 1;
                 continue;
             }
             let count = u64::from(batch.count());
-            if entry.in_doubt || entry.sent.is_some() {
+            if entry.may_have_been_written() || entry.sent.is_some() {
                 in_doubt += count;
             } else {
                 unsent += count;
             }
+            // What stays in the row isn't live any more.
             self.give_up(id, index, kind());
         }
         while let Some(batch) = self.pop_batch(id) {

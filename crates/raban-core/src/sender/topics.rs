@@ -158,15 +158,21 @@ impl Sender {
         if stale && !force {
             return;
         }
+        let changed = queue.leader_epoch != epoch;
         queue.leader_epoch = epoch;
         let leader = leader.filter(|node| self.metadata.brokers.contains_key(node));
-        if queue.leader != leader {
+        let moved = queue.leader != leader;
+        if moved {
             queue.confirmed = false;
             queue.listed = false;
             if let Some(node) = queue.leader.and_then(|old| self.nodes.get_mut(&old)) {
                 node.ready.retain(|listed| *listed != id);
             }
             queue.leader = leader;
+            queue.doubt.may_resend = false;
+        }
+        if changed || moved {
+            self.stop_resolving(id);
         }
         let reachable = leader.is_some_and(|node| {
             let node = self.nodes.entry(node).or_default();

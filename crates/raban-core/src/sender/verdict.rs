@@ -13,8 +13,9 @@ pub(crate) enum Verdict {
     Retry { refresh: bool },
     /// Send it again, in order behind its predecessors: the broker judged a gap, not the batch.
     Rewind,
-    /// Send it again under a new epoch.
-    Bump,
+    /// The broker doesn't take the sequence of the oldest batch: find out why, then send it again,
+    /// under a new epoch where it isn't in the log.
+    Resolve,
     /// It failed for good.
     Fail,
 }
@@ -31,15 +32,17 @@ pub(crate) fn verdict(code: ErrorCode, situation: Situation) -> Verdict {
     match code {
         ErrorCode::NONE => Verdict::Acknowledge,
         ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::AcknowledgeSomewhere,
-        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if situation.idempotent && !situation.oldest => {
-            Verdict::Rewind
-        }
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
         | ErrorCode::UNKNOWN_PRODUCER_ID
         | ErrorCode::INVALID_PRODUCER_EPOCH
+        | ErrorCode::PRODUCER_FENCED
             if situation.idempotent =>
         {
-            Verdict::Bump
+            if situation.oldest {
+                Verdict::Resolve
+            } else {
+                Verdict::Rewind
+            }
         }
         code if code.is_invalid_metadata() => Verdict::Retry { refresh: true },
         code if code.is_retriable() => Verdict::Retry { refresh: false },
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn verdicts() {
         use ErrorCode as E;
-        use Verdict::{Acknowledge, AcknowledgeSomewhere, Bump, Fail, Retry, Rewind};
+        use Verdict::{Acknowledge, AcknowledgeSomewhere, Fail, Resolve, Retry, Rewind};
         let oldest = Situation {
             idempotent: true,
             oldest: true,
@@ -82,11 +85,11 @@ mod tests {
         let table = [
             (E::NONE, plain, Acknowledge),
             (E::DUPLICATE_SEQUENCE_NUMBER, oldest, AcknowledgeSomewhere),
-            (E::OUT_OF_ORDER_SEQUENCE_NUMBER, oldest, Bump),
+            (E::OUT_OF_ORDER_SEQUENCE_NUMBER, oldest, Resolve),
             (E::OUT_OF_ORDER_SEQUENCE_NUMBER, later, Rewind),
             (E::OUT_OF_ORDER_SEQUENCE_NUMBER, plain, Fail),
-            (E::UNKNOWN_PRODUCER_ID, oldest, Bump),
-            (E::INVALID_PRODUCER_EPOCH, oldest, Bump),
+            (E::UNKNOWN_PRODUCER_ID, oldest, Resolve),
+            (E::INVALID_PRODUCER_EPOCH, oldest, Resolve),
             (E::NOT_LEADER_OR_FOLLOWER, oldest, Retry { refresh: true }),
             (
                 E::UNKNOWN_TOPIC_OR_PARTITION,

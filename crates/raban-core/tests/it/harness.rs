@@ -23,6 +23,8 @@ use raban_protocol::messages::produce::*;
 use raban_protocol::primitives::{Reader, Uuid};
 use raban_protocol::record_batch::RecordBatch;
 
+use crate::broker_log::BrokerLog;
+
 pub(crate) const TOPIC_ID: Uuid = Uuid([7; 16]);
 
 /// A Produce request that waits for the test's answer.
@@ -85,6 +87,10 @@ pub(crate) struct Harness {
     pub(crate) connections: Vec<ConnectionId>,
     pub(crate) metadata_requests: usize,
     pub(crate) log_append_time: i64,
+    /// What partition 0's leader has, for those who ask before they send again.
+    pub(crate) log: BrokerLog,
+    /// Requests about batches in doubt, by name.
+    pub(crate) questions: Vec<ApiKey>,
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
@@ -129,6 +135,8 @@ impl Harness {
             connections: Vec::new(),
             metadata_requests: 0,
             log_append_time: -1,
+            log: BrokerLog::default(),
+            questions: Vec::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
@@ -261,7 +269,13 @@ impl Harness {
                 correlation_id: id,
                 request: ProduceRequest::decode(version, &mut reader).unwrap(),
             }),
-            other => panic!("nobody should ask for {other}"),
+            other => {
+                self.questions.push(other);
+                let content = self.log.answer(other, version, id, &mut reader);
+                if let Some(content) = content {
+                    self.sender.handle_frame(self.now, conn, content);
+                }
+            }
         }
     }
 
@@ -277,6 +291,10 @@ impl Harness {
                 range(ApiKey::Metadata, 13),
                 range(ApiKey::ApiVersions, 4),
                 range(ApiKey::InitProducerId, 5),
+                range(ApiKey::DescribeProducers, 0),
+                range(ApiKey::ListOffsets, 11),
+                range(ApiKey::OffsetForLeaderEpoch, 4),
+                range(ApiKey::Fetch, 18),
             ],
             ..ApiVersionsResponse::default()
         }
@@ -395,6 +413,43 @@ impl Harness {
         while !self.produced.is_empty() {
             self.answer_next(ErrorCode::NONE);
         }
+    }
+
+    /// Carries out the oldest Produce request on the log of partition 0, and answers it so.
+    pub(crate) fn append_next(&mut self) {
+        let produced = self.produced[0].clone();
+        let data = &produced.request.topic_data[0].partition_data[0];
+        let base_offset = self.log.append(data.records.clone().unwrap().into_bytes());
+        self.offsets.insert(0, base_offset);
+        self.answer_next(ErrorCode::NONE);
+    }
+
+    /// Sends a record that is acknowledged, so that several may be in flight.
+    pub(crate) fn begin_log(&mut self) {
+        let first = self.send("first");
+        self.run();
+        self.append_next();
+        assert!(first.try_outcome().unwrap().is_ok());
+    }
+
+    /// Sends records, each in a request of its own.
+    pub(crate) fn send_each(&mut self, values: &[&str]) -> Vec<Delivery> {
+        let send = |value: &&str| {
+            let delivery = self.send(value);
+            self.run();
+            delivery
+        };
+        values.iter().map(send).collect()
+    }
+
+    /// The first Produce requests are carried out, and all answers lost with the connection.
+    pub(crate) fn lose_answers(&mut self, appended: usize) {
+        for produced in self.produced.iter().take(appended) {
+            let data = &produced.request.topic_data[0].partition_data[0];
+            self.log.append(data.records.clone().unwrap().into_bytes());
+        }
+        let conn = self.produced[0].conn;
+        self.cut(conn);
     }
 
     /// Loses the connection and all that wait for an answer on it.

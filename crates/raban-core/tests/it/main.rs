@@ -3,8 +3,10 @@
 
 mod harness;
 
+mod broker_log;
 mod close;
 mod config;
+mod doubt;
 mod flush;
 mod idempotence;
 mod memory;

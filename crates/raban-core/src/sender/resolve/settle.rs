@@ -1,0 +1,228 @@
+//! What was found out is carried out: acknowledge, send again, give another stamp, or give up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::decide::{Conclusion, State, Subject, decide};
+use super::floor::Floor;
+use super::reading::{Place, Reading};
+use crate::accumulator::partition::PartitionId;
+use crate::config::InDoubtPolicy;
+use crate::delivery::Settled;
+use crate::error::{ErrorKind, Unresolved};
+use crate::event::Event;
+use crate::sender::Sender;
+use crate::sender::partition_queue::{Entry, EntryBatch};
+use crate::time::Instant;
+
+impl Sender {
+    /// The leader remembers what it has: it drops a copy of that.
+    pub(super) fn send_again(&mut self, now: Instant, id: PartitionId) {
+        let began = self.conclude(now, id);
+        let queue = self.queue(id);
+        queue.doubt.may_resend = true;
+        let in_doubt = queue.entries.iter().filter(|entry| entry.in_doubt);
+        let records: u32 = in_doubt.map(Entry::count).sum();
+        self.resolved(
+            id,
+            records,
+            "the broker remembers this producer",
+            now - began,
+        );
+        self.evaluate(now, id);
+    }
+
+    /// The log can't be read (READ is denied).
+    pub(super) fn judge_unread(&mut self, now: Instant, id: PartitionId, start: i64) {
+        let queue = &self.queues[id.0 as usize];
+        let confirmed = match queue.doubt.floor {
+            Floor::Confirmed { offset, .. } | Floor::Watermark { offset, .. } => Some(offset),
+            _ => None,
+        };
+        let oldest = queue.entries.iter().filter_map(|entry| match &entry.batch {
+            EntryBatch::Live(batch) if entry.in_doubt => Some(batch.max_timestamp()),
+            _ => None,
+        });
+        let oldest = oldest.chain(queue.doubt.confirmed_timestamp).min();
+        let is_fresh = oldest.is_some_and(|timestamp| self.is_remembered(timestamp));
+        let queue = &self.queues[id.0 as usize];
+        let broken = queue.doubt.must_read
+            || queue.sequences.bump_wanted()
+            || queue
+                .entries
+                .iter()
+                .any(|entry| entry.refused.is_some() || entry.is_ghost());
+        if broken || !is_fresh || confirmed.is_some_and(|confirmed| start > confirmed) {
+            self.cannot_tell(now, id, Unresolved::ReadDenied);
+        } else {
+            self.send_again(now, id);
+        }
+    }
+
+    /// Nothing can be found out.
+    pub(in crate::sender) fn cannot_tell(
+        &mut self,
+        now: Instant,
+        id: PartitionId,
+        reason: Unresolved,
+    ) {
+        let row = self.subjects(id, &mut Vec::new().into_iter());
+        self.carry_out(now, id, &row, State::Unknown, Some(reason));
+    }
+
+    /// The log was read.
+    pub(super) fn judge(&mut self, now: Instant, id: PartitionId, reading: Reading) {
+        let Some(resolution) = &self.queues[id.0 as usize].doubt.resolution else {
+            return;
+        };
+        let state = resolution.state;
+        let row = self.subjects(id, &mut reading.found.into_iter());
+        self.carry_out(now, id, &row, state, reading.incomplete);
+    }
+
+    fn subjects(
+        &self,
+        id: PartitionId,
+        places: &mut dyn Iterator<Item = Option<Place>>,
+    ) -> Vec<Subject> {
+        let queue = &self.queues[id.0 as usize];
+        let subject = |entry: &Entry| Subject {
+            stamp: entry.stamp,
+            ghost: entry.is_ghost(),
+            in_doubt: entry.in_doubt,
+            place: entry.stamp.and_then(|_| places.next().flatten()),
+            refused: entry.refused.is_some(),
+            overtaken: entry
+                .stamp
+                .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
+            fenced: !entry
+                .unanswered_by
+                .iter()
+                .any(|broker| Some(*broker) == queue.leader),
+        };
+        queue.entries.iter().map(subject).collect()
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        id: PartitionId,
+        row: &[Subject],
+        state: State,
+        incomplete: Option<Unresolved>,
+    ) {
+        let began = self.conclude(now, id);
+        let broken = self.queue(id).sequences.bump_wanted();
+        let conclusions = decide(row, state, incomplete, broken);
+        self.queue(id).doubt.may_resend = true;
+        let entries = std::mem::take(&mut self.queue(id).entries);
+        let mut kept = VecDeque::with_capacity(entries.len());
+        let mut resolved = 0;
+        for (entry, conclusion) in entries.into_iter().zip(conclusions) {
+            if entry.in_doubt && !matches!(conclusion, Conclusion::Undecided(_)) {
+                resolved += entry.count();
+            }
+            let is_first = kept.is_empty();
+            kept.extend(self.apply(id, entry, conclusion, is_first));
+        }
+        self.queue(id).entries = kept;
+        self.resolved(id, resolved, "its log was read", now - began);
+        self.evaluate(now, id);
+    }
+
+    /// Returns the batch if it stays in the row.
+    fn apply(
+        &mut self,
+        id: PartitionId,
+        mut entry: Entry,
+        conclusion: Conclusion,
+        is_first: bool,
+    ) -> Option<Entry> {
+        match conclusion {
+            Conclusion::InLog(place) => {
+                self.found(id, entry, place, is_first);
+                None
+            }
+            Conclusion::Keep => Some(entry),
+            // Its hole is closed by the bump.
+            Conclusion::Hole => {
+                self.queue(id).sequences.want_bump(None);
+                None
+            }
+            Conclusion::SendAgain => Some(entry),
+            Conclusion::Absent => {
+                self.queue(id).sequences.want_bump(None);
+                entry.in_doubt = false;
+                entry.unanswered_by.clear();
+                match entry.refused.take() {
+                    Some(kind) => self.give_up_entry(id, entry, kind),
+                    None => Some(entry),
+                }
+            }
+            Conclusion::Undecided(reason) => {
+                self.queue(id).sequences.want_bump(None);
+                if let Some(kind) = entry.refused.take() {
+                    return self.give_up_entry(id, entry, kind);
+                }
+                match self.config.in_doubt_policy {
+                    InDoubtPolicy::Fail => {
+                        self.give_up_entry(id, entry, ErrorKind::Unresolved { reason })
+                    }
+                    InDoubtPolicy::Resend => {
+                        entry.leave_in_doubt();
+                        Some(entry)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A batch turned out to be in the log.
+    fn found(&mut self, id: PartitionId, entry: Entry, place: Place, is_first: bool) {
+        let queue = &mut self.queues[id.0 as usize];
+        let count = entry.count();
+        if let Some(stamp) = entry.stamp {
+            queue.sequences.confirm(stamp, count);
+            if is_first {
+                queue.doubt.floor.raise(place.base_offset, stamp, count);
+            }
+        }
+        let partition = Arc::clone(&queue.partition);
+        let EntryBatch::Live(batch) = entry.batch else {
+            return;
+        };
+        let settled = Settled::Acknowledged {
+            base_offset: Some(place.base_offset),
+            log_append_time: place.log_append_time,
+        };
+        let spent = self.accumulator.settle(batch, settled);
+        self.accumulator.release(&partition, spent);
+    }
+
+    /// The resolution is over; returns when it began.
+    fn conclude(&mut self, now: Instant, id: PartitionId) -> Instant {
+        let doubt = &mut self.queue(id).doubt;
+        doubt.must_read = false;
+        doubt.failures = 0;
+        let resolution = doubt.resolution.take();
+        self.stop_resolving(id);
+        resolution.map_or(now, |resolution| resolution.began)
+    }
+
+    fn resolved(&mut self, id: PartitionId, records: u32, how: &'static str, took: Duration) {
+        if records == 0 {
+            return;
+        }
+        self.accumulator.counters.resolved(records);
+        let partition = &self.queues[id.0 as usize].partition;
+        let (topic, partition) = (Arc::clone(&partition.topic), partition.index);
+        self.event(Event::Resolved {
+            topic,
+            partition,
+            records,
+            how,
+            took,
+        });
+    }
+}

@@ -1,0 +1,305 @@
+//! Batches in doubt: asked about, looked for in the log, and sent again only where that is safe.
+
+use std::time::Duration;
+
+use raban_core::{Delivery, ErrorKind, NewRecord, ProduceError, Unresolved};
+use raban_protocol::api::ApiKey;
+use raban_protocol::error_code::ErrorCode;
+
+use crate::harness::Harness;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn offsets(deliveries: &[Delivery]) -> Vec<i64> {
+    let offset = |delivery: &Delivery| {
+        let outcome = delivery.try_outcome().expect("it is settled");
+        outcome.expect("it is in the log").offset.unwrap()
+    };
+    deliveries.iter().map(offset).collect()
+}
+
+fn failure(delivery: &Delivery) -> ProduceError {
+    delivery.try_outcome().expect("it is settled").unwrap_err()
+}
+
+fn reason(delivery: &Delivery) -> Unresolved {
+    match failure(delivery).kind() {
+        ErrorKind::Unresolved { reason } => *reason,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn five_appended_batches_are_found_by_a_broker_that_remembers_one() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b", "c", "d", "e"]);
+    harness.lose_answers(5);
+    harness.advance(SECOND);
+    // It asks, sends the oldest again, and hears that it is out of order.
+    assert_eq!(harness.produced.len(), 1);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries), [1, 2, 3, 4, 5]);
+    assert!(harness.produced.is_empty());
+    assert!(harness.questions.contains(&ApiKey::Fetch));
+    assert_eq!(harness.accumulator.metrics().record_resolve_total, 5 + 5);
+    let later = harness.send_each(&["f"]);
+    let header = harness.produced[0].batch().header;
+    assert_eq!((header.producer_epoch, header.base_sequence), (0, 6));
+    harness.append_next();
+    assert_eq!(offsets(&later), [6]);
+}
+
+#[test]
+fn a_broker_that_remembers_is_asked_and_then_sent_the_same_again() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b", "c"]);
+    harness.lose_answers(2);
+    harness.questions.clear();
+    harness.advance(SECOND);
+    assert_eq!(harness.questions, [ApiKey::DescribeProducers]);
+    for (sequence, value) in [(1, "a"), (2, "b"), (3, "c")] {
+        assert_eq!(harness.produced.len(), 1, "one at a time");
+        assert_eq!(harness.produced[0].values(), [value]);
+        assert_eq!(harness.produced[0].batch().header.base_sequence, sequence);
+        harness.answer_next(ErrorCode::NONE);
+    }
+    assert!(deliveries.iter().all(Delivery::is_settled));
+    assert_eq!(harness.questions, [ApiKey::DescribeProducers]);
+}
+
+#[test]
+fn a_forgotten_producer_reads_and_sends_only_what_is_absent() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b", "c"]);
+    harness.lose_answers(2);
+    harness.log.producer = None;
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries[..2]), [1, 2]);
+    assert_eq!(harness.produced[0].values(), ["c"]);
+    let header = harness.produced[0].batch().header;
+    assert_eq!((header.producer_epoch, header.base_sequence), (0, 3));
+    harness.append_next();
+    assert_eq!(offsets(&deliveries), [1, 2, 3]);
+}
+
+#[test]
+fn old_timestamps_are_no_ground_to_trust_the_brokers_memory() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let old = NewRecord {
+        partition: Some(0),
+        value: Some(b"old"),
+        timestamp: Some(harness.now.wall_ms - 2 * 24 * 3600 * 1000),
+        ..NewRecord::default()
+    };
+    let delivery = harness.enqueue(&old).unwrap();
+    harness.run();
+    harness.lose_answers(1);
+    harness.advance(SECOND);
+    assert_eq!(offsets(&[delivery]), [1]);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn without_the_right_to_read_fresh_records_are_sent_again() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.log.denied = true;
+    harness.lose_answers(1);
+    harness.advance(SECOND);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(deliveries[0].try_outcome().unwrap().is_ok());
+}
+
+#[test]
+fn without_the_right_to_read_a_gap_stays_in_doubt() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.log.denied = true;
+    harness.lose_answers(2);
+    harness.advance(SECOND);
+    let after = harness.send("after");
+    harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    harness.advance(SECOND);
+    for delivery in &deliveries {
+        assert_eq!(reason(delivery), Unresolved::ReadDenied);
+        assert!(failure(delivery).may_have_been_written());
+    }
+    // What was never sent goes on, and fences late copies.
+    assert_eq!(harness.produced[0].values(), ["after"]);
+    let header = harness.produced[0].batch().header;
+    assert_eq!((header.producer_epoch, header.base_sequence), (1, 0));
+    harness.append_next();
+    assert_eq!(offsets(&[after]), [3]);
+}
+
+#[test]
+fn the_policy_resend_prefers_duplicates_to_failures() {
+    let mut harness = Harness::new(&[("in.doubt.policy", "resend")]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.log.denied = true;
+    harness.lose_answers(2);
+    harness.advance(SECOND);
+    harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    harness.advance(SECOND);
+    for value in ["a", "b"] {
+        assert_eq!(harness.produced[0].values(), [value]);
+        assert_eq!(harness.produced[0].batch().header.producer_epoch, 1);
+        harness.append_next();
+    }
+    assert_eq!(offsets(&deliveries), [3, 4]);
+}
+
+#[test]
+fn a_later_refusal_does_not_clear_the_doubt() {
+    for (appended, code) in [
+        (1, ErrorCode::MESSAGE_TOO_LARGE),
+        (0, ErrorCode::INVALID_RECORD),
+    ] {
+        let mut harness = Harness::new(&[]);
+        harness.begin_log();
+        let deliveries = harness.send_each(&["a"]);
+        harness.lose_answers(appended);
+        harness.advance(SECOND);
+        harness.answer_next(code);
+        harness.advance(SECOND);
+        if appended == 1 {
+            assert_eq!(offsets(&deliveries), [1]);
+        } else {
+            // Its first copy may still come.
+            let error = failure(&deliveries[0]);
+            assert!(matches!(error.kind(), ErrorKind::Rejected { .. }));
+            assert!(error.may_have_been_written());
+        }
+        let next = harness.send_each(&["next"]);
+        let epoch = harness.produced[0].batch().header.producer_epoch;
+        assert_eq!(epoch, 1 - appended as i16);
+        harness.append_next();
+        assert!(next[0].try_outcome().unwrap().is_ok());
+    }
+}
+
+#[test]
+fn an_error_after_the_append_leaves_a_doubt_too() {
+    for code in [
+        ErrorCode::REQUEST_TIMED_OUT,
+        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    ] {
+        let mut harness = Harness::new(&[]);
+        harness.begin_log();
+        let deliveries = harness.send_each(&["a"]);
+        let batch = harness.produced[0].request.topic_data[0].partition_data[0].clone();
+        harness.log.append(batch.records.unwrap().into_bytes());
+        harness.log.producer = None;
+        harness.answer_next(code);
+        harness.advance(SECOND);
+        assert_eq!(offsets(&deliveries), [1], "{code}");
+        assert!(harness.produced.is_empty());
+    }
+}
+
+#[test]
+fn a_gap_in_the_log_proves_no_absence() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    let foreign = harness.produced[0].request.topic_data[0].partition_data[0].clone();
+    let foreign = foreign.records.unwrap().into_bytes();
+    harness.lose_answers(1);
+    harness.log.append_foreign(foreign, 99);
+    harness.log.producer = None;
+    harness.log.remove(1);
+    harness.advance(SECOND);
+    for delivery in &deliveries {
+        assert_eq!(reason(delivery), Unresolved::Compacted);
+    }
+}
+
+#[test]
+fn a_log_that_begins_later_proves_no_absence() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.log.start = 2;
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::LogStartMoved);
+}
+
+#[test]
+fn a_batch_that_was_overtaken_is_refused_rather_than_reordered() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.log.producer = None;
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
+    harness.append_next();
+    harness.advance(SECOND);
+    harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_eq!(offsets(&deliveries[1..]), [1]);
+    assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
+    assert!(!failure(&deliveries[0]).may_have_been_written());
+}
+
+#[test]
+fn the_first_batch_of_all_is_looked_for_from_where_the_log_ended_before_it() {
+    let mut harness = Harness::new(&[]);
+    harness.log.start = 40;
+    harness.log.end = 50;
+    let deliveries = harness.send_each(&["a"]);
+    assert_eq!(harness.questions, [ApiKey::ListOffsets]);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries), [50]);
+}
+
+#[test]
+fn a_broker_that_says_nothing_ends_with_the_delivery_timeout() {
+    let settings = [
+        ("delivery.timeout.ms", "3000"),
+        ("request.timeout.ms", "1000"),
+    ];
+    let mut harness = Harness::new(&settings);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.lose_answers(2);
+    harness.log.silent = true;
+    harness.advance(Duration::from_secs(5));
+    for delivery in &deliveries {
+        let error = failure(delivery);
+        assert!(matches!(error.kind(), ErrorKind::DeliveryTimeout { .. }));
+        assert!(error.may_have_been_written());
+    }
+    harness.log.silent = false;
+    let later = harness.send_each(&["later"]);
+    harness.advance(Duration::from_millis(100));
+    assert_eq!(harness.produced[0].batch().header.producer_epoch, 1);
+    harness.append_next();
+    assert!(later[0].try_outcome().unwrap().is_ok());
+    let available = harness.accumulator.metrics().buffer_available_bytes;
+    assert_eq!(available, harness.accumulator.metrics().buffer_total_bytes);
+}
+
+#[test]
+fn a_topic_made_anew_leaves_the_doubt_to_the_policy() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.topic_id = raban_protocol::primitives::Uuid([9; 16]);
+    harness.log.silent = true;
+    harness.lose_answers(1);
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::TopicRecreated);
+    assert!(failure(&deliveries[0]).may_have_been_written());
+}
