@@ -86,6 +86,8 @@ pub struct Config {
     pub metadata_max_age: Duration,
     /// `metadata.max.idle.ms`.
     pub metadata_max_idle: Duration,
+    /// `metadata.recovery.rebootstrap.trigger.ms`; `None` with `metadata.recovery.strategy=none`.
+    pub rebootstrap_trigger: Option<Duration>,
     /// What one should know about the settings although they work.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -202,6 +204,10 @@ impl Config {
             receive_buffer: Some(checked.count("receive.buffer.bytes")).filter(|bytes| *bytes > 0),
             metadata_max_age: checked.duration("metadata.max.age.ms"),
             metadata_max_idle: checked.duration("metadata.max.idle.ms"),
+            rebootstrap_trigger: checked
+                .text("metadata.recovery.strategy")
+                .eq_ignore_ascii_case("rebootstrap")
+                .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
             warnings: std::mem::take(&mut checked.warnings),
         })
     }

@@ -175,7 +175,12 @@ mod treatments {
             ("max.in.flight.requests.per.connection", ..) => "2".to_owned(),
             (_, Valid::OneOf(texts) | Valid::OneOfAnyCase(texts), _) => texts
                 .iter()
-                .find(|text| !setting.is_already(text) && setting.default != Some(**text))
+                .find(|text| {
+                    let is_default = setting
+                        .default
+                        .is_some_and(|d| d.eq_ignore_ascii_case(text));
+                    !setting.is_already(text) && !is_default
+                })
                 .unwrap_or(&texts[0])
                 .to_string(),
             (_, _, SettingType::Boolean)

@@ -25,6 +25,8 @@ pub(super) struct Outcome {
     base_offset: i64,
     log_append_time: i64,
     message: Option<String>,
+    /// The leader and its epoch, if this broker knows another one (KIP-951).
+    leader: Option<(i32, i32)>,
 }
 
 impl From<&PartitionProduceResponse> for Outcome {
@@ -34,6 +36,10 @@ impl From<&PartitionProduceResponse> for Outcome {
             base_offset: response.base_offset,
             log_append_time: response.log_append_time_ms,
             message: response.error_message.clone(),
+            leader: (response.current_leader.leader_id >= 0).then_some((
+                response.current_leader.leader_id,
+                response.current_leader.leader_epoch,
+            )),
         }
     }
 }
@@ -126,6 +132,9 @@ impl Sender {
                     self.metadata.want();
                 }
                 self.retry(now, id, index, AttemptOutcome::Answered(code));
+                if let Some((leader, epoch)) = outcome.leader {
+                    self.follow_hint(now, id, leader, epoch);
+                }
             }
             Verdict::Resolve => self.out_of_order(now, id, index, code),
             Verdict::Fail => {

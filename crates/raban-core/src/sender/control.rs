@@ -1,5 +1,6 @@
 //! The control connection: metadata and the producer id, apart from the records.
 
+use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::{
     InitProducerIdRequest, InitProducerIdResponse, MetadataRequest, MetadataResponse,
 };
@@ -22,6 +23,10 @@ pub(super) struct Control {
     not_before: Instant,
     /// Which of the addresses comes next.
     turn: usize,
+    /// Since when metadata is asked for in vain.
+    asking_since: Option<Instant>,
+    /// Only the bootstrap servers are asked, until one answers (KIP-1102).
+    rebootstraps: bool,
 }
 
 impl Sender {
@@ -39,6 +44,11 @@ impl Sender {
         if due > now {
             self.timers.arm(Timer::Control, due);
             return;
+        }
+        if metadata_due.is_some_and(|due| due <= now) {
+            let since = *self.control.asking_since.get_or_insert(now);
+            let trigger = self.config.rebootstrap_trigger;
+            self.control.rebootstraps |= trigger.is_some_and(|trigger| now - since > trigger);
         }
         let Some(conn) = self.control_connection(now) else {
             return;
@@ -82,8 +92,11 @@ impl Sender {
             Bootstrap::Servers(servers) => servers.as_slice(),
             Bootstrap::Embedded(_) => unreachable!("its address is put in before"),
         };
-        let brokers = self.metadata.brokers.values();
-        let addresses: Vec<&Address> = brokers.chain(servers).collect();
+        let brokers = &self.metadata.brokers;
+        let known = brokers.values().filter(|_| !self.control.rebootstraps);
+        let goes_back = brokers.is_empty() || self.config.rebootstrap_trigger.is_some();
+        let servers = servers.iter().filter(|_| goes_back);
+        let addresses: Vec<&Address> = known.chain(servers).collect();
         let address = addresses[self.control.turn % addresses.len()].clone();
         self.control.turn += 1;
         address
@@ -126,6 +139,20 @@ impl Sender {
         conn: ConnectionId,
         response: MetadataResponse,
     ) {
+        let code = response.error_code;
+        if code == ErrorCode::REBOOTSTRAP_REQUIRED && self.config.rebootstrap_trigger.is_some() {
+            self.control.rebootstraps = true;
+            self.metadata.unanswered();
+            let cause = Cause::Broker {
+                address: self.connections[&conn].address.to_string(),
+                api: "Metadata",
+                code,
+            };
+            self.disconnect(now, conn, cause);
+            return;
+        }
+        self.control.asking_since = None;
+        self.control.rebootstraps = false;
         let bootstrapped = self.metadata.version > 0;
         let news = self.metadata.handle_response(now, response);
         self.accumulator.set_trouble(None);

@@ -291,6 +291,7 @@ impl Sender {
                 let partitions = partitions.clone();
                 let response = decode::<ProduceRequest>(version, content)?;
                 let outcomes = self.match_outcomes(&partitions, &response)?;
+                self.take_endpoints(response.node_endpoints);
                 if let Some(request) = self.answered(now, conn, response.throttle_time_ms) {
                     for (id, outcome) in outcomes {
                         self.batch_answered(now, id, conn, request.correlation_id, outcome);

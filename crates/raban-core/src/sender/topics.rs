@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use raban_protocol::error_code::ErrorCode;
+use raban_protocol::messages::produce::NodeEndpoint;
 use raban_protocol::primitives::Uuid;
 
 use super::Sender;
 use super::partition_queue::PartitionQueue;
 use crate::accumulator::partition::{Partition, PartitionId};
 use crate::accumulator::topic::{PartitionInfo, Partitions, TopicView};
+use crate::config::Address;
 use crate::connection::ConnectionId;
 use crate::error::Cause;
 use crate::metadata::{PartitionNews, TopicNews};
@@ -142,6 +144,26 @@ impl Sender {
         let entry = &self.metadata.topics[name];
         let waiting: BTreeSet<_> = entry.topic.publish(TopicView::Known(partitions));
         self.accumulator.waits.wake(waiting);
+    }
+
+    /// Takes in where brokers can be reached that a Produce answer names as leaders (KIP-951).
+    pub(super) fn take_endpoints(&mut self, endpoints: Vec<NodeEndpoint>) {
+        for endpoint in endpoints {
+            if let Ok(port) = u16::try_from(endpoint.port) {
+                let host = endpoint.host;
+                let address = Address { host, port };
+                self.metadata.brokers.insert(endpoint.node_id, address);
+            }
+        }
+    }
+
+    /// Follows a broker that names the new leader, at once: nothing has to settle first.
+    pub(super) fn follow_hint(&mut self, now: Instant, id: PartitionId, leader: i32, epoch: i32) {
+        let known = self.metadata.brokers.contains_key(&leader);
+        if known && epoch > self.queues[id.0 as usize].leader_epoch {
+            self.move_to_leader(now, id, Some(leader), epoch, false);
+            self.queue(id).not_before = now;
+        }
     }
 
     /// Follows the leader, unless the news is older than what is known (KIP-320).

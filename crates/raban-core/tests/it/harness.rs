@@ -89,6 +89,12 @@ pub(crate) struct Harness {
     pub(crate) log_append_time: i64,
     /// What partition 0's leader has, for those who ask before they send again.
     pub(crate) log: BrokerLog,
+    /// Named as the new leader in the next answer (KIP-951): its id and epoch.
+    pub(crate) hint: Option<(i32, i32)>,
+    /// Metadata is answered with this.
+    pub(crate) metadata_error: ErrorCode,
+    /// Hosts that were connected to, in order.
+    pub(crate) connected_to: Vec<String>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
     next_producer_id: i64,
@@ -136,6 +142,9 @@ impl Harness {
             metadata_requests: 0,
             log_append_time: -1,
             log: BrokerLog::default(),
+            hint: None,
+            metadata_error: ErrorCode::NONE,
+            connected_to: Vec::new(),
             questions: Vec::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
@@ -192,7 +201,8 @@ impl Harness {
         self.sender.handle_wakeup(self.now);
         while let Some(action) = self.sender.poll_action() {
             match action {
-                Action::Connect { conn, .. } if self.reachable => {
+                Action::Connect { conn, address, .. } if self.reachable => {
+                    self.connected_to.push(address.host);
                     self.connections.push(conn);
                     self.sender.handle_connected(self.now, conn);
                 }
@@ -336,6 +346,7 @@ impl Harness {
         MetadataResponse {
             brokers,
             topics,
+            error_code: self.metadata_error,
             ..MetadataResponse::default()
         }
     }
@@ -367,6 +378,7 @@ impl Harness {
             .iter()
             .map(|(index, batch)| (*index, batch.records.len() as i64))
             .collect();
+        let hint = self.hint.take();
         let responses = produced
             .request
             .topic_data
@@ -388,6 +400,13 @@ impl Harness {
                             error_code: code,
                             base_offset,
                             log_append_time_ms: self.log_append_time,
+                            current_leader: hint.map_or_else(LeaderIdAndEpoch::default, |hint| {
+                                let (leader_id, leader_epoch) = hint;
+                                LeaderIdAndEpoch {
+                                    leader_id,
+                                    leader_epoch,
+                                }
+                            }),
                             ..PartitionProduceResponse::default()
                         }
                     })
@@ -396,6 +415,15 @@ impl Harness {
             .collect();
         let response = ProduceResponse {
             responses,
+            node_endpoints: hint
+                .iter()
+                .map(|(node_id, _)| NodeEndpoint {
+                    node_id: *node_id,
+                    host: format!("broker{node_id}"),
+                    port: 9092,
+                    rack: None,
+                })
+                .collect(),
             ..ProduceResponse::default()
         };
         self.reply::<ProduceRequest>(

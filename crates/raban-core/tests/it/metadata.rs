@@ -149,3 +149,79 @@ fn an_illegal_name_is_refused_without_asking() {
     let error = harness.accumulator.topic("no/slash").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidTopic { .. }));
 }
+
+#[test]
+fn a_broker_that_names_the_new_leader_is_followed_at_once() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    let delivery = harness.send("v");
+    harness.run();
+    harness.hint = Some((7, 4));
+    harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    // No time has passed, and Metadata knows nothing of the broker.
+    assert_eq!(harness.connected_to.last().unwrap(), "broker7");
+    assert_eq!(harness.produced[0].values(), ["v"]);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(delivery.try_outcome().unwrap().is_ok());
+}
+
+#[test]
+fn a_hint_older_than_what_is_known_is_not_followed() {
+    let mut harness = Harness::new(&[]);
+    harness.leader_epoch = 5;
+    harness.confirm();
+    harness.send("v").detach();
+    harness.run();
+    harness.hint = Some((7, 5));
+    harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    harness.advance(Duration::from_secs(1));
+    assert!(!harness.connected_to.contains(&"broker7".to_owned()));
+    assert_eq!(harness.produced[0].values(), ["v"]);
+    harness.answer_all();
+}
+
+#[test]
+fn stale_metadata_leads_back_to_the_bootstrap_servers() {
+    for (strategy, host) in [("rebootstrap", "broker"), ("none", "broker0")] {
+        let settings = [
+            ("metadata.recovery.strategy", strategy),
+            ("metadata.max.age.ms", "1000"),
+        ];
+        let mut harness = Harness::new(&settings);
+        harness.confirm();
+        harness.connected_to.clear();
+        harness.metadata_error = ErrorCode::REBOOTSTRAP_REQUIRED;
+        harness.send("v").detach();
+        harness.advance(Duration::from_secs(3));
+        let asked = harness.connected_to.iter().all(|asked| asked == host);
+        assert!(asked, "{strategy}: {:?}", harness.connected_to);
+        assert_eq!(harness.connected_to.is_empty(), strategy == "none");
+        harness.metadata_error = ErrorCode::NONE;
+        harness.advance(Duration::from_secs(3));
+        harness.answer_all();
+    }
+}
+
+#[test]
+fn metadata_that_cannot_be_had_for_long_is_asked_of_the_bootstrap_servers_alone() {
+    let settings = [
+        ("metadata.recovery.rebootstrap.trigger.ms", "10000"),
+        ("delivery.timeout.ms", "300000"),
+        ("request.timeout.ms", "1000"),
+    ];
+    let mut harness = Harness::new(&settings);
+    harness.confirm();
+    harness.silent = true;
+    for conn in harness.connections.clone() {
+        harness.cut(conn);
+    }
+    harness.send("v").detach();
+    harness.advance(Duration::from_secs(30));
+    let control = |from: usize, harness: &Harness| harness.connected_to[from..].to_vec();
+    assert!(control(0, &harness).contains(&"broker1".to_owned()));
+    let before = harness.connected_to.len();
+    harness.advance(Duration::from_secs(30));
+    // Broker 1 leads nothing: it would only be asked for metadata.
+    assert!(!control(before, &harness).contains(&"broker1".to_owned()));
+    assert!(control(before, &harness).contains(&"broker".to_owned()));
+}

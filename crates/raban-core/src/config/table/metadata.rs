@@ -19,11 +19,10 @@ pub(super) const ROWS: &[Setting] = &[
         Low,
     )
     .valid(Valid::OneOfAnyCase(&["REBOOTSTRAP", "NONE"]))
-    .treatment(Treatment::Accepted(
-        "raban always goes back to bootstrap.servers when no broker that it knows can be reached",
-    ))
-    .already_so(&["rebootstrap"])
-    .doc("What to do when none of the known brokers can be reached: start again from bootstrap.servers, or keep trying."),
+    .doc(
+        "Whom to ask when the known brokers can't be reached, or when they say that the metadata is too old (KIP-899, \
+         KIP-1102). rebootstrap: bootstrap.servers, in turn with the known brokers. none: the known brokers alone.",
+    ),
     Setting::new(
         "metadata.recovery.rebootstrap.trigger.ms",
         Long,
@@ -31,10 +30,10 @@ pub(super) const ROWS: &[Setting] = &[
         Low,
     )
     .valid(Valid::AtLeast(0))
-    .treatment(Treatment::Accepted(
-        "raban goes back to bootstrap.servers as soon as no broker that it knows can be reached",
-    ))
-    .doc("After how many milliseconds without fresh metadata to start again from bootstrap.servers."),
+    .doc(
+        "After how many milliseconds of asking in vain for metadata only bootstrap.servers are asked, with \
+         metadata.recovery.strategy=rebootstrap.",
+    ),
     Setting::new("metadata.cluster.check.enable", Boolean, Some("true"), Low)
         .treatment(Treatment::Accepted(
             "raban does not compare the cluster id of each connection yet",
