@@ -306,9 +306,8 @@ impl Sender {
             .flat_map(|topic| &topic.partitions)
             .next();
         let end = match answer {
-            Some(answer) if answer.error_code.is_none() && answer.end_offset >= 0 => {
-                answer.end_offset
-            }
+            // -1: no record is as old as that epoch.
+            Some(answer) if answer.error_code.is_none() => answer.end_offset,
             answer => {
                 self.resolve_again(now, id, answer.map(|answer| answer.error_code));
                 return;
@@ -324,6 +323,10 @@ impl Sender {
                 from,
                 incomplete: (end < from).then_some(Unresolved::LogTruncated),
             },
+            Step::End { .. } if end < 0 => {
+                self.resolve_again(now, id, None);
+                return;
+            }
             Step::End { from, incomplete } => {
                 let anchor = match (queue.doubt.floor, incomplete) {
                     (Floor::Confirmed { anchor, .. }, None) => Some(anchor),

@@ -51,8 +51,7 @@ pub(crate) struct Reading {
     pub(crate) end: i64,
     anchor: Option<Anchor>,
     wanted: Vec<Name>,
-    /// For each wanted batch, where it is.
-    pub(crate) found: Vec<Option<Place>>,
+    found: Vec<(Stamp, Place)>,
     /// Why the absence of a batch proves nothing.
     pub(crate) incomplete: Option<Unresolved>,
 }
@@ -61,16 +60,21 @@ impl Reading {
     /// `from` must not lie behind any wanted batch that the log may have. With an anchor it is the
     /// offset of the anchor's last record.
     pub(crate) fn new(from: i64, end: i64, anchor: Option<Anchor>, wanted: Vec<Name>) -> Self {
-        let found = vec![None; wanted.len()];
         let incomplete = (from > end).then_some(Unresolved::LogTruncated);
         Self {
             next: from,
             end,
             anchor,
             wanted,
-            found,
+            found: Vec::new(),
             incomplete,
         }
+    }
+
+    /// Where the batch of this stamp is.
+    pub(crate) fn place_of(&self, stamp: Stamp) -> Option<Place> {
+        let found = self.found.iter().find(|(found, _)| *found == stamp)?;
+        Some(found.1)
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -106,11 +110,12 @@ impl Reading {
                 self.incomplete.get_or_insert(Unresolved::LogTruncated);
             }
         }
-        if let Some(index) = self.wanted.iter().position(|name| name.matches(header)) {
-            self.found[index] = Some(Place {
+        if let Some(name) = self.wanted.iter().find(|name| name.matches(header)) {
+            let place = Place {
                 base_offset: header.base_offset,
                 log_append_time: header.is_log_append_time().then_some(header.max_timestamp),
-            });
+            };
+            self.found.push((name.stamp, place));
         }
     }
 }
@@ -175,12 +180,8 @@ mod tests {
             ],
         );
         assert!(reading.is_done() && reading.incomplete.is_none());
-        let places: Vec<_> = reading
-            .found
-            .iter()
-            .map(|place| place.map(|at| at.base_offset))
-            .collect();
-        assert_eq!(places, [Some(15), None, None]);
+        let place = |base| reading.place_of(stamp(base)).map(|at| at.base_offset);
+        assert_eq!([2, 5, 6].map(place), [Some(15), None, None]);
     }
 
     #[test]
@@ -210,7 +211,7 @@ mod tests {
     fn reads_no_further_than_to_the_end() {
         let mut reading = Reading::new(0, 1, None, vec![name(0, 1)]);
         read(&mut reading, &[batch(0, 9, 0, 1), batch(1, 7, 0, 1)]);
-        assert_eq!(reading.found, [None]);
+        assert_eq!(reading.place_of(stamp(0)), None);
         assert!(reading.is_done());
     }
 }

@@ -67,7 +67,7 @@ impl Sender {
         id: PartitionId,
         reason: Unresolved,
     ) {
-        let row = self.subjects(id, &mut Vec::new().into_iter());
+        let row = self.subjects(id, None);
         self.carry_out(now, id, &row, State::Unknown, Some(reason));
     }
 
@@ -77,25 +77,25 @@ impl Sender {
             return;
         };
         let state = resolution.state;
-        let row = self.subjects(id, &mut reading.found.into_iter());
+        let row = self.subjects(id, Some(&reading));
         self.carry_out(now, id, &row, state, reading.incomplete);
     }
 
-    fn subjects(
-        &self,
-        id: PartitionId,
-        places: &mut dyn Iterator<Item = Option<Place>>,
-    ) -> Vec<Subject> {
+    fn subjects(&self, id: PartitionId, read: Option<&Reading>) -> Vec<Subject> {
         let queue = &self.queues[id.0 as usize];
         let subject = |entry: &Entry| Subject {
             stamp: entry.stamp,
             ghost: entry.is_ghost(),
             in_doubt: entry.in_doubt,
-            place: entry.stamp.and_then(|_| places.next().flatten()),
-            refused: entry.refused.is_some(),
-            overtaken: entry
+            place: entry
                 .stamp
-                .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
+                .and_then(|stamp| read.and_then(|reading| reading.place_of(stamp))),
+            refused: entry.refused.is_some(),
+            // What is on its way is judged by its answer.
+            overtaken: entry.sent.is_none()
+                && entry
+                    .stamp
+                    .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
             fenced: !entry
                 .unanswered_by
                 .iter()
