@@ -249,7 +249,7 @@ impl Accumulator {
                 let taken = state.take_open();
                 state.filled = len > batch_size;
                 drop(state);
-                self.seal(partition, taken);
+                self.seal(now.instant, partition, taken);
                 continue;
             }
             let grown = grown_capacity(open.capacity(), len - HEADER_LEN, batch_size);
@@ -268,7 +268,7 @@ impl Accumulator {
             let sealing = if full { state.take_open() } else { None };
             state.filled |= full;
             drop(state);
-            self.seal(partition, sealing);
+            self.seal(now.instant, partition, sealing);
             return Ok(Appended {
                 delivery,
                 bytes,
@@ -324,11 +324,16 @@ impl Accumulator {
     }
 
     /// Compresses and checksums a batch outside the partition's lock, whose order keeps its place.
-    pub(crate) fn seal(&self, partition: &Partition, taken: Option<(OpenBatch, SlotTicket)>) {
+    pub(crate) fn seal(
+        &self,
+        now: Instant,
+        partition: &Partition,
+        taken: Option<(OpenBatch, SlotTicket)>,
+    ) {
         let Some((open, ticket)) = taken else {
             return;
         };
-        let sealed = open.seal(&self.config.codec);
+        let sealed = open.seal(&self.config.codec, now);
         let mut state = partition.lock();
         match sealed {
             Ok(Sealed {

@@ -17,6 +17,7 @@ use crate::accumulator::generations::Generation;
 use crate::delivery::{BatchResult, Delivery, Settled};
 use crate::error::{ErrorKind, ProduceError};
 use crate::time::Instant;
+use crate::trail::Trail;
 
 /// The batch of a partition that still takes records.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl OpenBatch {
 
     /// Compresses and checksums the records. Where that fails, they have failed, and the batch comes
     /// back settled.
-    pub(crate) fn seal(self, codec: &Codec) -> Result<Sealed, SpentBatch> {
+    pub(crate) fn seal(self, codec: &Codec, now: Instant) -> Result<Sealed, SpentBatch> {
         let count = self.records.count();
         let capacity = self.capacity();
         let Self {
@@ -101,6 +102,7 @@ impl OpenBatch {
                         records,
                         result,
                         opened,
+                        sealed: now,
                         generation,
                         held,
                     },
@@ -110,7 +112,7 @@ impl OpenBatch {
                 let error = ProduceError::new(
                     ErrorKind::Compression(error.to_string()),
                     (Arc::clone(&result.topic), result.partition),
-                    Vec::new(),
+                    Trail::new(opened, now),
                     false,
                 );
                 Err(SpentBatch {
@@ -141,6 +143,8 @@ pub(crate) struct SealedBatch {
     records: SealedRecords,
     result: Arc<BatchResult>,
     pub(crate) opened: Instant,
+    /// When it took its last record.
+    pub(crate) sealed: Instant,
     generation: Generation,
     held: usize,
 }

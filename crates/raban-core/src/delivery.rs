@@ -9,6 +9,7 @@ use crate::error::ProduceError;
 use crate::record::RecordMetadata;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, OnceLock};
+use crate::trail::Trail;
 
 /// A record's outcome to come: resolves to its place in the log, or to why it failed.
 ///
@@ -72,6 +73,15 @@ impl Delivery {
             .map(|settled| self.outcome(settled))
     }
 
+    /// What the record went through: after a failure always, after a success only when it took more
+    /// than one attempt, `None` before the outcome. All records of a batch share it.
+    pub fn trail(&self) -> Option<Arc<Trail>> {
+        match self.batch.settled.get()? {
+            Settled::Acknowledged { trail, .. } => trail.clone(),
+            Settled::Failed(error) => Some(error.shared_trail()),
+        }
+    }
+
     /// Lets go of the handle on purpose; the same as dropping it.
     pub fn detach(self) {}
 
@@ -80,6 +90,7 @@ impl Delivery {
             Settled::Acknowledged {
                 base_offset,
                 log_append_time,
+                ..
             } => Ok(RecordMetadata {
                 topic: Arc::clone(&self.batch.topic),
                 partition: self.batch.partition,
@@ -123,6 +134,8 @@ pub(crate) enum Settled {
         /// `None` where the broker doesn't say (`acks=0`, a duplicate of an unknown place).
         base_offset: Option<i64>,
         log_append_time: Option<i64>,
+        /// `None` when the first attempt succeeded.
+        trail: Option<Arc<Trail>>,
     },
     Failed(ProduceError),
 }

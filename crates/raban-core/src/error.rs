@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use raban_protocol::error_code::ErrorCode;
 
+use crate::trail::{Attempt, AttemptOutcome, Trail};
+
 /// A record that wasn't accepted. It is surely not in the log.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -37,7 +39,7 @@ pub struct ProduceError(Arc<Failure>);
 struct Failure {
     kind: ErrorKind,
     topic_partition: Option<(Arc<str>, i32)>,
-    attempts: Vec<Attempt>,
+    trail: Arc<Trail>,
     may_have_been_written: bool,
 }
 
@@ -45,13 +47,13 @@ impl ProduceError {
     pub(crate) fn new(
         kind: ErrorKind,
         topic_partition: (Arc<str>, i32),
-        attempts: Vec<Attempt>,
+        trail: Trail,
         may_have_been_written: bool,
     ) -> Self {
         Self(Arc::new(Failure {
             kind,
             topic_partition: Some(topic_partition),
-            attempts,
+            trail: Arc::new(trail),
             may_have_been_written,
         }))
     }
@@ -63,7 +65,17 @@ impl ProduceError {
 
     /// The attempts to send the batch, oldest first; the first and the latest few of a long row.
     pub fn attempts(&self) -> &[Attempt] {
-        &self.0.attempts
+        self.0.trail.attempts()
+    }
+
+    /// Where the time went, each attempt, and each look for the batch in the log. Empty for a record
+    /// that wasn't accepted.
+    pub fn trail(&self) -> &Trail {
+        &self.0.trail
+    }
+
+    pub(crate) fn shared_trail(&self) -> Arc<Trail> {
+        Arc::clone(&self.0.trail)
     }
 
     /// Whether a later try of the same record could succeed with nothing changed.
@@ -94,7 +106,7 @@ impl From<EnqueueError> for ProduceError {
         Self(Arc::new(Failure {
             kind,
             topic_partition: None,
-            attempts: Vec::new(),
+            trail: Arc::default(),
             may_have_been_written: false,
         }))
     }
@@ -106,7 +118,7 @@ impl fmt::Display for ProduceError {
         write!(f, "{}", failure.kind)?;
         if let Some((topic, partition)) = &failure.topic_partition {
             write!(f, " (topic {topic}, partition {partition}")?;
-            if let Some(last) = failure.attempts.last() {
+            if let Some(last) = failure.trail.attempts().last() {
                 write!(f, "; {} attempts, the last: {last}", last.number)?;
             }
             write!(f, ")")?;
@@ -119,51 +131,6 @@ impl fmt::Display for ProduceError {
 }
 
 impl std::error::Error for ProduceError {}
-
-/// One try to send a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// Counted from 1.
-    pub number: u32,
-    /// The broker's id.
-    pub broker: i32,
-    /// How the try ended.
-    pub outcome: AttemptOutcome,
-    /// From the request's hand-over to the connection to its end.
-    pub duration: Duration,
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            broker,
-            outcome,
-            duration,
-            ..
-        } = self;
-        write!(f, "broker {broker} {outcome} after {duration:.1?}")
-    }
-}
-
-/// How a try to send a batch ended without success.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AttemptOutcome {
-    /// The broker answered with an error.
-    Answered(ErrorCode),
-    /// No answer came: the connection ended, or `request.timeout.ms` passed.
-    Unanswered(Cause),
-}
-
-impl fmt::Display for AttemptOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Answered(code) => write!(f, "answered {code}"),
-            Self::Unanswered(cause) => write!(f, "gave no answer: {cause}"),
-        }
-    }
-}
 
 /// What happened to a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use raban_protocol::error_code::ErrorCode;
 
-use crate::error::{AttemptOutcome, Cause, ProduceError};
+use crate::error::{Cause, ProduceError};
+use crate::trail::AttemptOutcome;
 
 /// How much an [`Event`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

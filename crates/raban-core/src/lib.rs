@@ -32,6 +32,7 @@ mod delivery;
 mod error;
 mod event;
 mod metrics;
+mod trail;
 
 use std::sync::Arc;
 
@@ -41,15 +42,14 @@ pub use accumulator::{
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};
 pub use delivery::Delivery;
-pub use error::{
-    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved,
-};
+pub use error::{Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved};
 pub use event::{Event, Level};
 pub use metrics::Metrics;
 pub use partitioner::murmur2;
 pub use record::{Header, NewRecord, RecordMetadata};
 pub use sender::{Action, Sender};
 pub use time::{Instant, Now};
+pub use trail::{Attempt, AttemptOutcome, Found, Resolution, ResolvedBy, Trail};
 
 /// The two halves of a producer. `seed` decides all that is random in it: sticky partitions,
 /// jitter, the order in which brokers are asked.

@@ -13,10 +13,11 @@ use crate::backoff::backoff;
 use crate::batch::SealedBatch;
 use crate::connection::ConnectionId;
 use crate::delivery::Settled;
-use crate::error::{AttemptOutcome, Cause, ErrorKind, ProduceError, Unresolved};
+use crate::error::{Cause, ErrorKind, ProduceError, Unresolved};
 use crate::event::Event;
 use crate::idempotence::Stamp;
 use crate::time::Instant;
+use crate::trail::{AttemptOutcome, Trail};
 
 /// A broker's answer for one batch.
 #[derive(Debug)]
@@ -103,7 +104,11 @@ impl Sender {
         let code = outcome.code;
         let queue = self.queue(id);
         let entry = &mut queue.entries[index];
-        if !code.is_none() {
+        if code.is_none() {
+            if entry.trail.is_eventful() {
+                entry.note(sent, AttemptOutcome::Acknowledged, now);
+            }
+        } else {
             entry.note(sent, AttemptOutcome::Answered(code), now);
             queue.confirmed = false;
         }
@@ -193,13 +198,15 @@ impl Sender {
             return;
         };
         self.queue(id).confirmed = true;
-        let entry = self.remove_entry(id, index);
+        let mut entry = self.remove_entry(id, index);
+        let trail = entry.trail.of_success(now);
         let partition = Arc::clone(&self.queue(id).partition);
         let spent = match entry.batch {
             EntryBatch::Live(batch) => {
                 let spent = batch.settle(Settled::Acknowledged {
                     base_offset: None,
                     log_append_time: None,
+                    trail,
                 });
                 if let Some(connection) = self.connections.get_mut(&conn) {
                     *connection.written.entry(spent.generation).or_default() += 1;
@@ -227,7 +234,8 @@ impl Sender {
     }
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
-        let entry = self.remove_entry(id, index);
+        let now = self.now.instant;
+        let mut entry = self.remove_entry(id, index);
         let queue = self.queue(id);
         queue.confirmed = true;
         // A duplicate's answer has an append time even where the topic keeps the records' own.
@@ -238,6 +246,7 @@ impl Sender {
             base_offset: (outcome.base_offset >= 0).then_some(outcome.base_offset),
             log_append_time: (queue.log_append_time && outcome.log_append_time >= 0)
                 .then_some(outcome.log_append_time),
+            trail: entry.trail.of_success(now),
         };
         if let Some(stamp) = entry.stamp.filter(|stamp| *stamp != Stamp::NONE) {
             let count = entry.count();
@@ -362,10 +371,11 @@ impl Sender {
         &mut self,
         batch: SealedBatch,
         kind: ErrorKind,
-        trail: Vec<crate::error::Attempt>,
+        mut trail: Trail,
         in_doubt: bool,
     ) -> crate::batch::SpentBatch {
         let topic_partition = (Arc::clone(batch.topic()), batch.partition());
+        trail.end(self.now.instant);
         let error = ProduceError::new(kind, topic_partition, trail, in_doubt);
         let spent = self
             .accumulator

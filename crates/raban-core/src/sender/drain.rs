@@ -203,7 +203,7 @@ impl Sender {
         if state.front() == Front::Open {
             let taken = state.take_open();
             drop(state);
-            self.accumulator.seal(&partition, taken);
+            self.accumulator.seal(self.now.instant, &partition, taken);
             state = partition.lock();
         }
         state.pop_sealed()
@@ -323,6 +323,7 @@ impl Sender {
             counters.retried(batch.count());
         }
         entry.attempts += 1;
+        entry.trail.handed_over(sent.at);
         entry.sent = Some(sent);
         let identity = stamp.identity;
         let records = batch.stamp(identity.id, identity.epoch, stamp.base_sequence);

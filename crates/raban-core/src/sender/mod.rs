@@ -86,8 +86,8 @@ pub struct Sender {
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     timers: Timers,
-    /// The time of day, to compare with records' timestamps.
-    wall_ms: i64,
+    /// The latest time that was told.
+    now: Now,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     /// Open batches leave without lingering: calls wait for memory, or the producer closes.
@@ -115,7 +115,7 @@ impl Sender {
             connections: BTreeMap::new(),
             next_connection: 0,
             timers: Timers::default(),
-            wall_ms: 0,
+            now: Now::default(),
             actions: VecDeque::new(),
             events: VecDeque::new(),
             hurried: false,
@@ -128,25 +128,28 @@ impl Sender {
 
     /// A connection stands.
     pub fn handle_connected(&mut self, now: Now, conn: ConnectionId) {
+        self.now = now;
         self.connected(now.instant, conn);
         self.pump(now);
     }
 
     /// No connection came about.
     pub fn handle_connect_failed(&mut self, now: Now, conn: ConnectionId, error: ConnectError) {
+        self.now = now;
         self.connect_failed(now.instant, conn, error);
         self.pump(now);
     }
 
     /// A whole response came in, its size stripped.
     pub fn handle_frame(&mut self, now: Now, conn: ConnectionId, content: Bytes) {
-        self.wall_ms = now.wall_ms;
+        self.now = now;
         self.response(now.instant, conn, content);
         self.pump(now);
     }
 
     /// The frame with this token was handed to the system whole.
     pub fn handle_written(&mut self, now: Now, conn: ConnectionId, token: u32) {
+        self.now = now;
         if self.config.acks == crate::config::Acks::None {
             self.written(now.instant, conn, token);
             self.pump(now);
@@ -155,6 +158,7 @@ impl Sender {
 
     /// A connection ended.
     pub fn handle_closed(&mut self, now: Now, conn: ConnectionId, reason: CloseReason) {
+        self.now = now;
         if let Some(connection) = self.connections.get(&conn) {
             let cause = connection.cause(&reason);
             self.disconnect(now.instant, conn, cause);
@@ -164,6 +168,7 @@ impl Sender {
 
     /// The accumulator woke the driver.
     pub fn handle_wakeup(&mut self, now: Now) {
+        self.now = now;
         let news = self.accumulator.signal.take();
         for topic in news.topics {
             self.metadata.want_topic(&topic, now.instant);
@@ -178,6 +183,7 @@ impl Sender {
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
         while let Some(timer) = self.timers.pop_due(now.instant) {
             self.due(now.instant, timer);
         }
@@ -211,7 +217,6 @@ impl Sender {
         if self.closed {
             return;
         }
-        self.wall_ms = now.wall_ms;
         let now = now.instant;
         self.pump_control(now);
         self.pump_nodes(now);

@@ -12,12 +12,10 @@ use super::resolve::{Floor, Resolution};
 use crate::accumulator::partition::Partition;
 use crate::batch::{SealedBatch, SpentBatch};
 use crate::connection::ConnectionId;
-use crate::error::{Attempt, AttemptOutcome, ErrorKind};
+use crate::error::ErrorKind;
 use crate::idempotence::{Sequences, Stamp};
 use crate::time::Instant;
-
-/// Of a long row of attempts the first and the latest are kept.
-const KEPT_ATTEMPTS: usize = 8;
+use crate::trail::{Attempt, AttemptOutcome, Trail};
 
 /// Most sequenced batches that a broker can tell apart after a retry: it remembers five.
 pub(crate) const MAX_IDEMPOTENT_IN_FLIGHT: usize = 5;
@@ -67,7 +65,7 @@ pub(crate) struct Entry {
     pub(crate) batch: EntryBatch,
     pub(crate) stamp: Option<Stamp>,
     pub(crate) sent: Option<Sent>,
-    pub(crate) trail: Vec<Attempt>,
+    pub(crate) trail: Trail,
     pub(crate) attempts: u32,
     /// An attempt under this stamp may have put it into the log without saying so. Only an answer
     /// about the log clears it, never a later rejection.
@@ -218,10 +216,10 @@ impl PartitionQueue {
 impl Entry {
     pub(crate) fn new(batch: SealedBatch) -> Self {
         Self {
+            trail: Trail::new(batch.opened, batch.sealed),
             batch: EntryBatch::Live(batch),
             stamp: None,
             sent: None,
-            trail: Vec::new(),
             attempts: 0,
             in_doubt: false,
             unanswered_by: Vec::new(),
@@ -260,15 +258,11 @@ impl Entry {
 
     /// Notes how an attempt ended.
     pub(crate) fn note(&mut self, sent: Sent, outcome: AttemptOutcome, now: Instant) {
-        let attempt = Attempt {
+        self.trail.attempt(Attempt {
             number: self.attempts,
             broker: sent.broker,
             outcome,
             duration: now - sent.at,
-        };
-        if self.trail.len() == KEPT_ATTEMPTS {
-            self.trail.remove(1);
-        }
-        self.trail.push(attempt);
+        });
     }
 }

@@ -200,7 +200,7 @@ impl Sender {
     /// Whether a broker that counts from this timestamp still remembers the producer for a while.
     fn is_remembered(&self, timestamp: i64) -> bool {
         let remembered_for = i64::try_from(REMEMBERED_FOR.as_millis()).unwrap_or(i64::MAX);
-        self.wall_ms.saturating_sub(timestamp) < remembered_for
+        self.now.wall_ms.saturating_sub(timestamp) < remembered_for
     }
 
     fn names(&self, id: PartitionId) -> Vec<Name> {

@@ -13,6 +13,7 @@ use crate::config::InDoubtPolicy;
 use crate::connection::ConnectionId;
 use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::time::Instant;
+use crate::trail::{AttemptOutcome, Trail};
 
 impl Sender {
     pub(super) fn due(&mut self, now: Instant, timer: Timer) {
@@ -125,13 +126,15 @@ impl Sender {
 
     /// Fails a batch now. While a request carries it, its bytes and its place are kept.
     fn give_up(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
+        let now = self.now.instant;
         let entry = &mut self.queue(id).entries[index];
-        if entry.sent.is_none() {
+        let Some(sent) = entry.sent else {
             self.fail(id, index, kind);
             return;
-        }
+        };
         entry.in_doubt = true;
-        let trail = entry.trail.clone();
+        entry.note(sent, AttemptOutcome::Awaited, now);
+        let trail = std::mem::take(&mut entry.trail);
         let kept = EntryBatch::Ghost {
             count: entry.count(),
         };
@@ -222,7 +225,8 @@ impl Sender {
 
     /// Fails a batch that never was in a request.
     fn fail_unsent(&mut self, id: PartitionId, batch: SealedBatch, kind: ErrorKind) {
-        let spent = self.settle_failed(batch, kind, Vec::new(), false);
+        let trail = Trail::new(batch.opened, batch.sealed);
+        let spent = self.settle_failed(batch, kind, trail, false);
         self.accumulator
             .release(&self.queues[id.0 as usize].partition, spent);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use raban_core::{Delivery, ErrorKind, NewRecord, ProduceError, Unresolved};
+use raban_core::{Delivery, ErrorKind, Found, NewRecord, ProduceError, ResolvedBy, Unresolved};
 use raban_protocol::api::ApiKey;
 use raban_protocol::error_code::ErrorCode;
 
@@ -29,6 +29,12 @@ fn reason(delivery: &Delivery) -> Unresolved {
     }
 }
 
+fn found(delivery: &Delivery) -> Vec<(ResolvedBy, Found)> {
+    let trail = delivery.trail().expect("it is settled");
+    let resolutions = trail.resolutions().iter();
+    resolutions.map(|look| (look.by, look.found)).collect()
+}
+
 #[test]
 fn five_appended_batches_are_found_by_a_broker_that_remembers_one() {
     let mut harness = Harness::new(&[]);
@@ -45,6 +51,13 @@ fn five_appended_batches_are_found_by_a_broker_that_remembers_one() {
     assert!(harness.produced.is_empty());
     assert!(harness.questions.contains(&ApiKey::Fetch));
     assert_eq!(harness.accumulator.metrics().record_resolve_total, 5 + 5);
+    assert_eq!(
+        found(&deliveries[1]),
+        [
+            (ResolvedBy::Asking, Found::Remembered),
+            (ResolvedBy::Reading, Found::Present { offset: Some(2) })
+        ]
+    );
     let later = harness.send_each(&["f"]);
     let header = harness.produced[0].batch().header;
     assert_eq!((header.producer_epoch, header.base_sequence), (0, 6));

@@ -14,3 +14,4 @@ mod metadata;
 mod order;
 mod retries;
 mod timeouts;
+mod trail;

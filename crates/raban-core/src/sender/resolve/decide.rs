@@ -4,6 +4,7 @@
 use super::reading::Place;
 use crate::error::Unresolved;
 use crate::idempotence::{ProducerIdentity, Stamp, comes_before, next_sequence};
+use crate::trail::Found;
 
 /// What the leader says it knows of our producer id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,6 +87,19 @@ pub(crate) enum Conclusion {
     Absent,
     /// The policy decides.
     Undecided(Unresolved),
+}
+
+impl Conclusion {
+    /// What it says of a batch in doubt.
+    pub(crate) fn found(self) -> Found {
+        match self {
+            Self::InLog(place) => Found::Present {
+                offset: Some(place.base_offset),
+            },
+            Self::Hole | Self::SendAgain | Self::Absent => Found::Absent,
+            Self::Keep | Self::Undecided(_) => Found::Unknown,
+        }
+    }
 }
 
 /// Judges the row, oldest first. `incomplete` says why absence from what was read proves nothing;

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::sender::Sender;
 use crate::sender::partition_queue::{Entry, EntryBatch};
 use crate::time::Instant;
+use crate::trail::{Found, Resolution, ResolvedBy};
 
 impl Sender {
     /// The leader remembers what it has: it drops a copy of that.
@@ -22,8 +23,17 @@ impl Sender {
         let began = self.conclude(now, id);
         let queue = self.queue(id);
         queue.doubt.may_resend = true;
-        let in_doubt = queue.entries.iter().filter(|entry| entry.in_doubt);
-        let records: u32 = in_doubt.map(Entry::count).sum();
+        let resolution = Resolution {
+            broker: queue.leader.unwrap_or(-1),
+            by: ResolvedBy::Asking,
+            found: Found::Remembered,
+            duration: now - began,
+        };
+        let mut records = 0;
+        for entry in queue.entries.iter_mut().filter(|entry| entry.in_doubt) {
+            entry.trail.resolution(resolution.clone());
+            records += entry.count();
+        }
         self.resolved(
             id,
             records,
@@ -67,8 +77,7 @@ impl Sender {
         id: PartitionId,
         reason: Unresolved,
     ) {
-        let row = self.subjects(id, None);
-        self.carry_out(now, id, &row, State::Unknown, Some(reason));
+        self.carry_out(now, id, None, State::Unknown, Some(reason));
     }
 
     /// The log was read.
@@ -77,8 +86,8 @@ impl Sender {
             return;
         };
         let state = resolution.state;
-        let row = self.subjects(id, Some(&reading));
-        self.carry_out(now, id, &row, state, reading.incomplete);
+        let incomplete = reading.incomplete;
+        self.carry_out(now, id, Some(&reading), state, incomplete);
     }
 
     fn subjects(&self, id: PartitionId, read: Option<&Reading>) -> Vec<Subject> {
@@ -108,20 +117,36 @@ impl Sender {
         &mut self,
         now: Instant,
         id: PartitionId,
-        row: &[Subject],
+        read: Option<&Reading>,
         state: State,
         incomplete: Option<Unresolved>,
     ) {
+        let row = self.subjects(id, read);
+        let asked = self.queue(id).doubt.resolution.is_some();
+        let broker = self.queue(id).leader.unwrap_or(-1);
         let began = self.conclude(now, id);
         let broken = self.queue(id).sequences.bump_wanted();
-        let conclusions = decide(row, state, incomplete, broken);
+        let conclusions = decide(&row, state, incomplete, broken);
         self.queue(id).doubt.may_resend = true;
         let entries = std::mem::take(&mut self.queue(id).entries);
         let mut kept = VecDeque::with_capacity(entries.len());
         let mut resolved = 0;
-        for (entry, conclusion) in entries.into_iter().zip(conclusions) {
-            if entry.in_doubt && !matches!(conclusion, Conclusion::Undecided(_)) {
+        let by = match read {
+            Some(_) => ResolvedBy::Reading,
+            None => ResolvedBy::Asking,
+        };
+        for (mut entry, conclusion) in entries.into_iter().zip(conclusions) {
+            let found = conclusion.found();
+            if entry.in_doubt && found != Found::Unknown {
                 resolved += entry.count();
+            }
+            if entry.in_doubt && asked {
+                entry.trail.resolution(Resolution {
+                    broker,
+                    by,
+                    found,
+                    duration: now - began,
+                });
             }
             let is_first = kept.is_empty();
             kept.extend(self.apply(id, entry, conclusion, is_first));
@@ -179,7 +204,7 @@ impl Sender {
     }
 
     /// A batch turned out to be in the log.
-    fn found(&mut self, id: PartitionId, entry: Entry, place: Place, is_first: bool) {
+    fn found(&mut self, id: PartitionId, mut entry: Entry, place: Place, is_first: bool) {
         let queue = &mut self.queues[id.0 as usize];
         let count = entry.count();
         if let Some(stamp) = entry.stamp {
@@ -195,6 +220,7 @@ impl Sender {
         let settled = Settled::Acknowledged {
             base_offset: Some(place.base_offset),
             log_append_time: place.log_append_time,
+            trail: entry.trail.of_success(self.now.instant),
         };
         let spent = self.accumulator.settle(batch, settled);
         self.accumulator.release(&partition, spent);
