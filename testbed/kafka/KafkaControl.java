@@ -39,6 +39,10 @@ public final class KafkaControl {
             switch (args[0]) {
                 case "controller" -> System.out.println(admin.describeMetadataQuorum().quorumInfo().get().leaderId());
                 case "await-in-sync" -> awaitInSync(admin, rest);
+                case "elect-preferred" -> {
+                    awaitInSync(admin, rest);
+                    electPreferred(admin, rest);
+                }
                 case "move-leaders" -> moveLeaders(admin, Integer.parseInt(rest.get(0)), rest.subList(1, rest.size()));
                 case "configure-topic" ->
                     configure(admin, new ConfigResource(ConfigResource.Type.TOPIC, rest.get(0)), rest.subList(1, rest.size()));
@@ -78,24 +82,28 @@ public final class KafkaControl {
     private static void moveLeaders(Admin admin, int times, List<String> topics) throws Exception {
         for (int i = 0; i < times; i++) {
             Map<TopicPartition, Optional<NewPartitionReassignment>> rotated = new HashMap<>();
-            Map<TopicPartition, Integer> preferred = new HashMap<>();
             for (TopicDescription topic : describe(admin, topics)) {
                 for (TopicPartitionInfo partition : topic.partitions()) {
                     List<Integer> replicas = partition.replicas().stream().map(Node::id).collect(Collectors.toList());
                     replicas.add(replicas.remove(0));
-                    TopicPartition name = new TopicPartition(topic.name(), partition.partition());
-                    rotated.put(name, Optional.of(new NewPartitionReassignment(new ArrayList<>(replicas))));
-                    preferred.put(name, replicas.get(0));
+                    rotated.put(new TopicPartition(topic.name(), partition.partition()),
+                        Optional.of(new NewPartitionReassignment(new ArrayList<>(replicas))));
                 }
             }
             admin.alterPartitionReassignments(rotated).all().get();
             awaitInSync(admin, topics);
-            admin.electLeaders(ElectionType.PREFERRED, Set.copyOf(rotated.keySet())).partitions().get();
-            await("leaders have not moved to " + preferred, () -> describe(admin, topics).stream()
-                .allMatch(topic -> topic.partitions().stream().allMatch(partition ->
-                    leads(partition).equals(
-                        Optional.of(preferred.get(new TopicPartition(topic.name(), partition.partition())))))));
+            electPreferred(admin, topics);
         }
+    }
+
+    private static void electPreferred(Admin admin, List<String> topics) throws Exception {
+        Set<TopicPartition> all = describe(admin, topics).stream().flatMap(topic -> topic.partitions().stream()
+            .map(partition -> new TopicPartition(topic.name(), partition.partition()))).collect(Collectors.toSet());
+        await("the preferred replicas of " + topics + " don't lead", () -> {
+            admin.electLeaders(ElectionType.PREFERRED, all).partitions().get();
+            return describe(admin, topics).stream().flatMap(topic -> topic.partitions().stream())
+                .allMatch(partition -> leads(partition).equals(Optional.of(partition.replicas().get(0).id())));
+        });
     }
 
     private static Optional<Integer> leads(TopicPartitionInfo partition) {

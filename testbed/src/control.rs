@@ -19,6 +19,11 @@ impl Kafka {
         self.control("await-in-sync", topics).map(drop)
     }
 
+    /// Waits as [`wait_in_sync`](Self::wait_in_sync) does, then has each partition led by its first replica.
+    pub fn elect_preferred(&self, topics: &[&str]) -> Result<(), Error> {
+        self.control("elect-preferred", topics).map(drop)
+    }
+
     /// Moves the leadership of each partition of these topics to its next replica, so many times, by a reassignment and
     /// a preferred leader election. Returns once the last have taken over.
     pub fn move_leaders(&self, topics: &[&str], times: u32) -> Result<(), Error> {

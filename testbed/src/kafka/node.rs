@@ -145,7 +145,7 @@ impl Node {
     /// the cluster. That needs a majority of the nodes: where more are down, use [`Node::spawn`].
     pub fn start(&self) -> Result<(), Error> {
         self.spawn()?;
-        self.wait_ready(1, Instant::now() + PATIENCE)
+        self.wait_started()
     }
 
     /// [`Node::stop`], then [`Node::start`].
@@ -172,6 +172,11 @@ impl Node {
             "the testbed needs a POSIX shell on PATH",
         ))?);
         Ok(())
+    }
+
+    /// Waits until a node that was [spawned](Node::spawn) answers and is part of the cluster.
+    pub fn wait_started(&self) -> Result<(), Error> {
+        self.wait_ready(1, Instant::now() + PATIENCE)
     }
 
     /// Waits until the node answers and knows `nodes` nodes, itself among them.
