@@ -6,12 +6,13 @@ use raban_protocol::frame::{decode_request_header, encode_response};
 use raban_protocol::primitives::Reader;
 
 use crate::cluster::{Cluster, Now, Outcome};
+use crate::waiting::Waiting;
 
 mod api_versions;
 mod create_topics;
 mod delete_topics;
 mod describe_producers;
-pub(crate) mod fetch;
+mod fetch;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
@@ -34,6 +35,30 @@ pub(crate) struct Context {
     pub(crate) correlation_id: i32,
 }
 
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) enum Parked {
+    Fetch(fetch::ParkedFetch),
+    Produce(produce::ParkedProduce),
+}
+
+/// Looks again at a request that waits.
+pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<Parked>) -> Outcome {
+    let deadline = waiting.deadline;
+    match waiting.request {
+        Parked::Fetch(parked) => fetch::answer_or_park(cluster, parked, deadline),
+        Parked::Produce(parked) => produce::answer_or_park(cluster, parked, deadline),
+    }
+}
+
+/// Answers a request that waits, as things are.
+pub(crate) fn finish(cluster: &mut Cluster, parked: Parked) -> Outcome {
+    match parked {
+        Parked::Fetch(parked) => fetch::finish(cluster, parked),
+        Parked::Produce(parked) => produce::finish(cluster, parked),
+    }
+}
+
 /// Handles one request: `content` is its frame without the size.
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -54,7 +79,16 @@ pub(crate) fn handle(
         version: header.api_version,
         correlation_id: header.correlation_id,
     };
+    let newest = |key: ApiKey| cluster.faults.newest_version(node, key);
     match ApiKey::try_from(header.api_key) {
+        Ok(ApiKey::ApiVersions) if context.version > newest(ApiKey::ApiVersions) => {
+            api_versions::refuse(&context)
+        }
+        Ok(key) if context.version > newest(key) => Outcome::Close(format!(
+            "{key} version {} is newer than {}",
+            context.version,
+            newest(key)
+        )),
         Ok(key) if key != ApiKey::Produce && body.remaining() > MAX_LIST_LEN => Outcome::Close(
             format!("a {key} request of {} bytes is too long", body.remaining()),
         ),

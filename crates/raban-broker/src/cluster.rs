@@ -14,9 +14,11 @@ use raban_protocol::primitives::Uuid;
 use raban_protocol::record_batch::{Record, RecordBatch, split_batches};
 
 use crate::api;
-use crate::api::fetch::ParkedFetch;
+use crate::api::Parked;
 use crate::config::BrokerConfig;
 use crate::error::{RecordsError, StartError, TopicError};
+use crate::faults::Faults;
+use crate::nodes::Nodes;
 use crate::storage::LogDir;
 use crate::topics::Topics;
 use crate::waiting::WaitingRequests;
@@ -24,7 +26,7 @@ use crate::waiting::WaitingRequests;
 /// How often producers are looked at for expiry, as in Apache Kafka.
 const EXPIRY_CHECK: Duration = Duration::from_secs(600);
 /// The most that a batch is unpacked to for [`Cluster::records`].
-const UNPACK_LIMIT: usize = 1 << 30;
+pub(crate) const UNPACK_LIMIT: usize = 1 << 30;
 
 /// The time, as the driver tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,12 +98,14 @@ pub struct PartitionSynced {
     outcome: SyncOutcome,
 }
 
-/// A cluster of brokers; of one node for now.
+/// A cluster of brokers: of one node, or of several for simulations.
 #[derive(Debug)]
 pub struct Cluster {
     pub(crate) config: BrokerConfig,
     pub(crate) topics: Topics,
-    pub(crate) waiting: WaitingRequests<ParkedFetch>,
+    pub(crate) waiting: WaitingRequests<Parked>,
+    pub(crate) faults: Faults,
+    pub(crate) nodes: Nodes,
     /// Where each connection's client reached the broker.
     reached_at: BTreeMap<u64, (String, u16)>,
     next_expiry: Duration,
@@ -121,6 +125,8 @@ impl Cluster {
         config.check()?;
         let topics = Topics::open(&config, seed, log_dir, now.elapsed)?;
         Ok(Self {
+            nodes: Nodes::new(config.node_id, config.nodes),
+            faults: Faults::default(),
             config,
             topics,
             waiting: WaitingRequests::default(),
@@ -158,7 +164,7 @@ impl Cluster {
         loop {
             let connection = self.waiting.next_ready()?;
             if let Some(parked) = self.waiting.take(connection) {
-                let outcome = api::fetch::resume(self, parked);
+                let outcome = api::resume(self, parked);
                 if !matches!(outcome, Outcome::Wait { .. }) {
                     return Some((connection, outcome));
                 }
@@ -169,7 +175,7 @@ impl Cluster {
     /// Answers the request that waits on a connection, with what there is. `None` if none waits.
     pub fn handle_timeout(&mut self, _now: Now, connection: u64) -> Option<Outcome> {
         let parked = self.waiting.take(connection)?;
-        Some(api::fetch::finish(self, parked.request))
+        Some(api::finish(self, parked.request))
     }
 
     /// When the first waiting request's wait is over.
@@ -185,6 +191,16 @@ impl Cluster {
             for (_, partition) in self.topics.partitions_mut() {
                 partition.producers.expire(now.elapsed, expiration);
             }
+        }
+    }
+
+    /// Forgets producers whose newest record is older than `producer.id.expiration.ms`: what Apache Kafka's sweeps do. A
+    /// broker of raban's counts from the time of the append instead.
+    pub fn expire_producers_by_timestamps(&mut self, now: Now) {
+        let expiration = self.config.producer_id_expiration;
+        for (_, partition) in self.topics.partitions_mut() {
+            let producers = &mut partition.producers;
+            producers.expire_by_timestamps(now.unix_ms, expiration);
         }
     }
 
@@ -222,8 +238,7 @@ impl Cluster {
         let Some(topic) = self.topics.name_of(id).map(str::to_owned) else {
             return;
         };
-        let node = self.config.node_id;
-        if let Ok(partition) = self.topics.partition(node, &topic, index)
+        if let Some((_, partition)) = self.topics.any_partition(&topic, index)
             && let Err(error) = partition.finish_sync(synced.outcome)
         {
             tracing::error!(topic, partition = index, %error, "cannot sync a partition");
@@ -271,8 +286,8 @@ impl Cluster {
         let count = self.topics.get(topic).ok_or_else(unknown)?.partitions.len() as i32;
         let mut records = Vec::new();
         for partition in 0..count {
-            let log = self.topics.partition(self.config.node_id, topic, partition);
-            let log = log.map_err(|_| unknown())?;
+            let log = self.topics.any_partition(topic, partition);
+            let (_, log) = log.ok_or_else(unknown)?;
             let mut offset = log.start_offset();
             while offset < log.end_offset() {
                 let read = log.read(offset, 1 << 20, true)?;
@@ -290,6 +305,12 @@ impl Cluster {
             }
         }
         Ok(records)
+    }
+
+    /// Host and port of a node, as a connection's client is told.
+    pub(crate) fn address(&self, node: i32, connection: u64) -> (String, u16) {
+        let advertised = self.nodes.address(node).cloned();
+        advertised.unwrap_or_else(|| self.advertised(connection))
     }
 
     /// Host and port that a connection's client is told to connect to.

@@ -27,6 +27,13 @@ pub struct BrokerConfig {
     pub advertised: Option<(String, u16)>,
     /// The broker's id (`node.id`). Default 1.
     pub node_id: i32,
+    /// How many nodes there are, numbered from `node_id` on; more than one only for tests that drive a
+    /// [`Cluster`](crate::Cluster) themselves. Default 1.
+    pub nodes: i32,
+    /// Replicas of a partition (`default.replication.factor`), at most one a node. Default 1.
+    pub default_replication: i16,
+    /// In-sync replicas that a Produce with acks=all needs (`min.insync.replicas`). Default 1.
+    pub min_insync_replicas: usize,
     /// Where records are kept. Default memory.
     pub storage: StorageKind,
     /// Partitions of topics that are created without a number (`num.partitions`). Default 1.
@@ -62,6 +69,9 @@ impl Default for BrokerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             advertised: None,
             node_id: 1,
+            nodes: 1,
+            default_replication: 1,
+            min_insync_replicas: 1,
             storage: StorageKind::Memory,
             default_partitions: 1,
             auto_create_topics: true,

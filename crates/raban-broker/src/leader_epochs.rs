@@ -12,6 +12,11 @@ impl LeaderEpochs {
         }
     }
 
+    /// The log was cut off at `end`.
+    pub(crate) fn truncate(&mut self, end: i64) {
+        self.0.retain(|(_, start)| *start < end);
+    }
+
     /// The current epoch.
     pub(crate) fn latest(&self) -> Option<i32> {
         self.0.last().map(|(epoch, _)| *epoch)

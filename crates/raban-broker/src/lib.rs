@@ -11,8 +11,11 @@
 //! validate.rs      may this batch be appended?  record_shape.rs  are its records whole?
 //! producer_state.rs  was it appended before?
 //! partition.rs     append to the log, read from it
-//! waiting.rs       a Fetch that waits for more
+//! waiting.rs       a Fetch that waits for more, a Produce that waits for replicas
 //! ```
+//!
+//! A `Cluster` can have several nodes and be made to fail, for simulations: nodes.rs (who is up and leads what),
+//! replication.rs (who has what), faults.rs (false answers), upkeep.rs (deletion, compaction, forgetting).
 //!
 //! # What survives
 //! A record is acknowledged when the operating system has it: it survives the death of the broker's process. All logs are
@@ -28,15 +31,19 @@ mod config;
 mod connection;
 mod data_dir;
 mod error;
+mod faults;
 mod leader_epochs;
 mod metadata;
+mod nodes;
 mod partition;
 mod producer_state;
 mod record_shape;
+mod replication;
 mod server;
 mod storage;
 mod topic_name;
 mod topics;
+mod upkeep;
 mod validate;
 mod waiting;
 
@@ -45,5 +52,7 @@ pub use cluster::{
 };
 pub use config::{BrokerConfig, StorageKind};
 pub use error::{RecordsError, StartError, TopicError};
+pub use faults::Operation;
 pub use server::Server;
 pub use storage::{DiscardLogDir, LogDir, MemoryLogDir};
+pub use upkeep::{LogDump, PartitionState, TopicConfig};

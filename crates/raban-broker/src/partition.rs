@@ -1,14 +1,19 @@
 //! One partition: its log, and what must be known of its producers and leader epochs.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use raban_log::{Batches, Log, LogConfig, LogError, PendingSync, Recovery, Storage, SyncOutcome};
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::BatchHeader;
+use raban_protocol::record_batch::{BatchHeader, split_batches};
 
 use crate::leader_epochs::LeaderEpochs;
 use crate::producer_state::{ProducerStates, Verdict};
+use crate::replication::Replicas;
 use crate::validate::Rejection;
+
+/// In place of a node: nobody leads.
+pub(crate) const NO_LEADER: i32 = -1;
 
 /// A partition of a topic.
 #[derive(Debug)]
@@ -18,6 +23,9 @@ pub(crate) struct Partition {
     pub(crate) leader_epoch: i32,
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerStates,
+    pub(crate) replicas: Replicas,
+    /// Base offsets of batches that compaction took away.
+    pub(crate) removed: BTreeSet<i64>,
     records: Records,
 }
 
@@ -31,6 +39,8 @@ enum Records {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Produced {
     pub(crate) base_offset: i64,
+    /// Readers must see the log up to here before all in-sync replicas have the batch.
+    pub(crate) end_offset: i64,
     /// The append time of a duplicate, as in Apache Kafka; otherwise -1, since topics keep the records' own timestamps.
     pub(crate) log_append_time_ms: i64,
     /// Bytes that the log has grown by.
@@ -38,11 +48,11 @@ pub(crate) struct Produced {
 }
 
 impl Partition {
-    /// Opens a partition: everything that it knows of producers and epochs is in its log.
+    /// Opens a partition, led by the first of `nodes`: everything that it knows of producers and epochs is in its log.
     pub(crate) fn open(
         storage: Option<Box<dyn Storage>>,
         config: LogConfig,
-        leader: i32,
+        nodes: &[i32],
         leader_epoch: i32,
         now: Duration,
     ) -> Result<(Self, Recovery), LogError> {
@@ -58,16 +68,19 @@ impl Partition {
                 (Records::Kept(log), recovery)
             }
         };
+        let leader = nodes.first().copied().unwrap_or(NO_LEADER);
         let mut partition = Self {
             leader,
             leader_epoch,
             epochs,
             producers,
+            replicas: Replicas::new(nodes),
+            removed: BTreeSet::new(),
             records,
         };
-        partition
-            .epochs
-            .assign(leader_epoch, partition.end_offset());
+        let end = partition.end_offset();
+        partition.epochs.assign(leader_epoch, end);
+        partition.replicas.grown(leader, end);
         Ok((partition, recovery))
     }
 
@@ -83,7 +96,12 @@ impl Partition {
         }
     }
 
-    /// Offset that the next record gets. With one replica it is the high watermark and the last stable offset too.
+    /// Offset after the last record that readers see. With one replica it is the log's end.
+    pub(crate) fn high_watermark(&self) -> i64 {
+        self.replicas.watermark(self.end_offset())
+    }
+
+    /// Offset that the next record gets.
     pub(crate) fn end_offset(&self) -> i64 {
         match &self.records {
             Records::Kept(log) => log.end_offset(),
@@ -110,6 +128,7 @@ impl Partition {
             Verdict::Duplicate(earlier) => {
                 return Ok(Produced {
                     base_offset: earlier.base_offset,
+                    end_offset: earlier.end_offset(),
                     log_append_time_ms: earlier.max_timestamp,
                     grown: 0,
                 });
@@ -132,11 +151,89 @@ impl Partition {
             ..*header
         };
         self.producers.push(&appended, now);
+        self.replicas.grown(self.leader, self.end_offset());
         Ok(Produced {
             base_offset,
+            end_offset: self.end_offset(),
             log_append_time_ms: -1,
             grown: batch.len(),
         })
+    }
+
+    /// A node takes the lead, or nobody does: what the new leader lacks is cut off, and what it doesn't remember of producers
+    /// is forgotten.
+    pub(crate) fn lead(&mut self, node: i32, unclean: bool) {
+        self.leader = node;
+        let replica = self.replicas.get_mut(node).map(|replica| {
+            replica.end = replica.end.max(0);
+            (replica.end, replica.reloaded.take())
+        });
+        if let Some((end, reloaded)) = replica {
+            let end = end.max(self.start_offset());
+            let cut = end < self.end_offset();
+            if cut {
+                self.truncate_to(end);
+            }
+            if cut || reloaded.is_some() {
+                self.remember(reloaded);
+            }
+            self.replicas.lead(node, self.end_offset(), unclean);
+        }
+        self.begin_epoch();
+    }
+
+    pub(crate) fn begin_epoch(&mut self) {
+        self.leader_epoch += 1;
+        if self.leader != NO_LEADER {
+            let end = self.end_offset();
+            self.epochs.assign(self.leader_epoch, end);
+        }
+    }
+
+    fn truncate_to(&mut self, end: i64) {
+        self.epochs.truncate(end);
+        self.removed.split_off(&end);
+        match &mut self.records {
+            Records::Kept(log) => {
+                if let Err(error) = log.truncate_to(end) {
+                    tracing::error!(%error, "a partition could not be cut");
+                }
+            }
+            Records::Discarded { end_offset } => *end_offset = end,
+        }
+    }
+
+    /// Reads from the log what is to be known of producers; of what was there at a reload only that many batches of each.
+    fn remember(&mut self, reloaded: Option<(usize, i64)>) {
+        let mut producers = ProducerStates::default();
+        let mut reloaded = reloaded;
+        let mut offset = self.start_offset();
+        while let Ok(read) = self.read(offset, 1 << 20, true)
+            && read.next_offset > offset
+        {
+            offset = read.next_offset;
+            for (header, _) in split_batches(read.bytes).flatten() {
+                if let Some((window, _)) = reloaded.take_if(|(_, end)| header.base_offset >= *end) {
+                    producers.shrink(window);
+                }
+                producers.push(&header, Duration::ZERO);
+            }
+        }
+        if let Some((window, _)) = reloaded {
+            producers.shrink(window);
+        }
+        self.producers = producers;
+    }
+
+    /// Deletes the records below `before`, as far as readers see them.
+    pub(crate) fn delete_records(&mut self, before: i64) {
+        let before = before.min(self.high_watermark());
+        if let Records::Kept(log) = &mut self.records
+            && before > log.start_offset()
+            && let Err(error) = log.truncate_front(before)
+        {
+            tracing::error!(%error, "records could not be deleted");
+        }
     }
 
     fn storage_error(error: &LogError) -> Rejection {
@@ -144,8 +241,45 @@ impl Partition {
         Rejection::new(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string())
     }
 
-    /// Whole batches from `offset` on; see [`Log::read`].
+    /// Whole batches from `offset` on; see [`Log::read`]. Those that compaction took away are left out.
     pub(crate) fn read(
+        &mut self,
+        offset: i64,
+        max_bytes: usize,
+        min_one: bool,
+    ) -> Result<Batches, LogError> {
+        let mut read = self.read_all(offset, max_bytes, min_one)?;
+        while !self.removed.is_empty() {
+            let end = read.next_offset;
+            read = pick(read, |header| !self.removed.contains(&header.base_offset));
+            if !read.bytes.is_empty() || end == self.end_offset() {
+                break;
+            }
+            read = self.read_all(end, max_bytes, min_one)?;
+        }
+        Ok(read)
+    }
+
+    /// The same, as far as readers may see it.
+    pub(crate) fn read_visible(
+        &mut self,
+        offset: i64,
+        max_bytes: usize,
+        min_one: bool,
+    ) -> Result<Batches, LogError> {
+        let watermark = self.high_watermark();
+        let read = self.read(offset, max_bytes, min_one)?;
+        if read.next_offset <= watermark {
+            return Ok(read);
+        }
+        let visible = pick(read, |header| header.last_offset() < watermark);
+        Ok(Batches {
+            next_offset: watermark.max(offset),
+            ..visible
+        })
+    }
+
+    fn read_all(
         &mut self,
         offset: i64,
         max_bytes: usize,
@@ -214,6 +348,20 @@ impl Partition {
             Records::Kept(log) => log.finish_sync(outcome),
             Records::Discarded { .. } => Ok(()),
         }
+    }
+}
+
+/// The batches that are wanted, in order.
+fn pick(batches: Batches, wanted: impl Fn(&BatchHeader) -> bool) -> Batches {
+    let mut bytes = BytesMut::new();
+    for (header, batch) in split_batches(batches.bytes).flatten() {
+        if wanted(&header) {
+            bytes.extend_from_slice(&batch);
+        }
+    }
+    Batches {
+        bytes: bytes.freeze(),
+        next_offset: batches.next_offset,
     }
 }
 

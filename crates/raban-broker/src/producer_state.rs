@@ -23,6 +23,14 @@ pub(crate) struct AppendedBatch {
     pub(crate) max_timestamp: i64,
     first_sequence: i32,
     last_sequence: i32,
+    last_offset: i64,
+}
+
+impl AppendedBatch {
+    /// Offset after its last record.
+    pub(crate) fn end_offset(&self) -> i64 {
+        self.last_offset + 1
+    }
 }
 
 /// A producer id that is known to a partition.
@@ -113,6 +121,7 @@ impl ProducerStates {
             max_timestamp: batch.max_timestamp,
             first_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),
+            last_offset: batch.last_offset(),
         });
         state.last_append = now;
     }
@@ -121,6 +130,27 @@ impl ProducerStates {
     pub(crate) fn expire(&mut self, now: Duration, expiration: Duration) {
         let alive = |s: &ProducerState| now.saturating_sub(s.last_append) < expiration;
         self.producers.retain(|_, state| alive(state));
+    }
+
+    /// Forgets producers whose newest record is older than `expiration`, as Apache Kafka does.
+    pub(crate) fn expire_by_timestamps(&mut self, now_ms: i64, expiration: Duration) {
+        let expiration = i64::try_from(expiration.as_millis()).unwrap_or(i64::MAX);
+        self.producers
+            .retain(|_, state| now_ms.saturating_sub(state.last_timestamp()) < expiration);
+    }
+
+    /// Remembers only the last `window` batches of each producer.
+    pub(crate) fn shrink(&mut self, window: usize) {
+        for state in self.producers.values_mut() {
+            let over = state.batches.len().saturating_sub(window);
+            state.batches.drain(..over);
+        }
+        self.producers.retain(|_, state| !state.batches.is_empty());
+    }
+
+    /// Forgets all producers.
+    pub(crate) fn clear(&mut self) {
+        self.producers.clear();
     }
 
     /// All producers, by id.

@@ -12,6 +12,7 @@ use crate::metadata::{ClusterMetadata, TopicMetadata};
 use crate::partition::Partition;
 use crate::storage::LogDir;
 use crate::topic_name;
+use crate::upkeep::TopicConfig;
 
 /// Producer ids that are set aside at once, so that giving one out seldom writes the metadata.
 const PRODUCER_ID_BLOCK: i64 = 1_000;
@@ -21,6 +22,7 @@ const PRODUCER_ID_BLOCK: i64 = 1_000;
 pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) partitions: Vec<Partition>,
+    pub(crate) config: TopicConfig,
 }
 
 /// Why a topic can't be created, deleted or found: an error code and what it means here.
@@ -31,6 +33,8 @@ pub(crate) struct Topics {
     log_dir: Box<dyn LogDir>,
     metadata: ClusterMetadata,
     seed: u64,
+    nodes: i32,
+    replication: i32,
     node: i32,
     max_partitions: usize,
     log_config: LogConfig,
@@ -66,6 +70,8 @@ impl Topics {
         let mut topics = Self {
             log_dir,
             seed,
+            nodes: config.nodes,
+            replication: i32::from(config.default_replication).min(config.nodes),
             node: config.node_id,
             max_partitions: config.max_partitions,
             log_config: LogConfig {
@@ -90,9 +96,29 @@ impl Topics {
         topic: &TopicMetadata,
         now: Duration,
     ) -> Result<(), StartError> {
+        let partitions = self.open_partitions(name, topic, 0, now)?;
+        self.names.insert(topic.id.0, name.to_owned());
+        self.collision_keys.insert(topic_name::collision_key(name));
+        let topic = Topic {
+            id: topic.id,
+            partitions,
+            config: TopicConfig::default(),
+        };
+        self.by_name.insert(name.to_owned(), topic);
+        Ok(())
+    }
+
+    /// The partitions from number `first` on.
+    fn open_partitions(
+        &mut self,
+        name: &str,
+        topic: &TopicMetadata,
+        first: i32,
+        now: Duration,
+    ) -> Result<Vec<Partition>, StartError> {
         let leader_epoch = self.metadata.generation - topic.created_in;
         let mut partitions = Vec::new();
-        for index in 0..topic.partitions {
+        for index in first..topic.partitions {
             let storage = self.log_dir.open(name, topic.id, index);
             let storage = storage.map_err(|e| StartError::Metadata {
                 reason: format!("cannot open {name}-{index}: {e}"),
@@ -100,7 +126,7 @@ impl Topics {
             let opened = Partition::open(
                 storage,
                 self.log_config.clone(),
-                self.node,
+                &self.replicas(index),
                 leader_epoch,
                 now,
             );
@@ -112,13 +138,46 @@ impl Topics {
             report(name, index, &recovery);
             partitions.push(partition);
         }
-        self.names.insert(topic.id.0, name.to_owned());
-        self.collision_keys.insert(topic_name::collision_key(name));
-        let topic = Topic {
-            id: topic.id,
-            partitions,
+        Ok(partitions)
+    }
+
+    /// The nodes that get a partition, the preferred leader first.
+    fn replicas(&self, index: i32) -> Vec<i32> {
+        let nodes = self.nodes.max(1);
+        let replicas = 0..self.replication.max(1);
+        replicas
+            .map(|replica| self.node + (index + replica) % nodes)
+            .collect()
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) fn grow(&mut self, name: &str, total: i32, now: Duration) -> Result<(), Refusal> {
+        let Some(metadata) = self.metadata.topics.get(name) else {
+            let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            return Err((code, code.message().to_owned()));
         };
-        self.by_name.insert(name.to_owned(), topic);
+        let before = metadata.clone();
+        if total <= before.partitions {
+            let message = format!(
+                "Topic '{name}' has {} partitions already.",
+                before.partitions
+            );
+            return Err((ErrorCode::INVALID_PARTITIONS, message));
+        }
+        let grown = TopicMetadata {
+            partitions: total,
+            ..before.clone()
+        };
+        let added = self.open_partitions(name, &grown, before.partitions, now);
+        let added = added.map_err(|e| (ErrorCode::KAFKA_STORAGE_ERROR, e.to_string()))?;
+        self.metadata.topics.insert(name.to_owned(), grown);
+        if let Err(refusal) = self.save() {
+            self.metadata.topics.insert(name.to_owned(), before);
+            return Err(refusal);
+        }
+        if let Some(topic) = self.by_name.get_mut(name) {
+            topic.partitions.extend(added);
+        }
         Ok(())
     }
 
@@ -143,6 +202,21 @@ impl Topics {
 
     pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
         self.by_name.get(name)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.by_name.get_mut(name)
+    }
+
+    /// A partition, whoever leads it, and its topic's id.
+    pub(crate) fn any_partition(
+        &mut self,
+        topic: &str,
+        index: i32,
+    ) -> Option<(Uuid, &mut Partition)> {
+        let topic = self.by_name.get_mut(topic)?;
+        let partition = topic.partitions.get_mut(usize::try_from(index).ok()?)?;
+        Some((topic.id, partition))
     }
 
     pub(crate) fn name_of(&self, id: Uuid) -> Option<&str> {

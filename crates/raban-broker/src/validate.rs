@@ -1,8 +1,8 @@
 //! Whether the records of a Produce request may be appended, as Apache Kafka judges it.
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use raban_protocol::compression::{Compression, CompressionError, decompress};
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::{BatchHeader, HEADER_LEN, verify_crc};
+use raban_protocol::record_batch::{BatchHeader, HEADER_LEN, RecordBatch, verify_crc};
 
 use crate::record_shape::{self, Fault};
 
@@ -14,6 +14,10 @@ const UNPACK_LIMIT: usize = 16 << 20;
 /// Bytes before those that a batch's length counts.
 const LOG_OVERHEAD: usize = 12;
 const MAGIC_AT: usize = 16;
+/// The attribute that says that the batch's timestamp counts for all of its records.
+const LOG_APPEND_TIME: i16 = 0x08;
+/// Where the part of a batch begins that its checksum covers.
+const CRC_COVERS_FROM: usize = 21;
 /// The least that the length of a message of the old formats 0 and 1 says.
 const MIN_OLD_LENGTH: i32 = 14;
 
@@ -22,8 +26,8 @@ const MIN_OLD_LENGTH: i32 = 14;
 pub(crate) struct Rejection {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
-    /// Index and fault of the record at fault, if it is one.
-    pub(crate) record: Option<(i32, String)>,
+    /// Index and fault of each record at fault, where single ones are.
+    pub(crate) records: Vec<(i32, String)>,
 }
 
 impl Rejection {
@@ -31,7 +35,7 @@ impl Rejection {
         Self {
             code,
             message: message.into(),
-            record: None,
+            records: Vec::new(),
         }
     }
 }
@@ -47,6 +51,8 @@ pub(crate) struct Rules {
     pub(crate) now_ms: i64,
     /// Whether to look at each record, or at the header and the checksum alone.
     pub(crate) each_record: bool,
+    /// Whether each record must have a key: the topic is compacted.
+    pub(crate) needs_keys: bool,
 }
 
 /// The header of the one, valid batch that `records` must be.
@@ -69,7 +75,41 @@ pub(crate) fn check(records: &Bytes, rules: Rules) -> Result<BatchHeader, Reject
     if rules.each_record {
         check_records(&header, records, rules.now_ms)?;
     }
+    if rules.needs_keys {
+        check_keys(records)?;
+    }
     Ok(header)
+}
+
+/// Compaction keeps the newest record of each key, so that each must have one.
+fn check_keys(records: &Bytes) -> Result<(), Rejection> {
+    let Ok(batch) = RecordBatch::decode(records.clone(), UNPACK_LIMIT) else {
+        return Ok(());
+    };
+    let without = (0..).zip(&batch.records).filter(|(_, r)| r.key.is_none());
+    let message =
+        |index: i32| format!("Compacted topic cannot accept message without key: record {index}.");
+    let faults: Vec<(i32, String)> = without.map(|(index, _)| (index, message(index))).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let mut rejection = Rejection::new(
+        ErrorCode::INVALID_RECORD,
+        "One or more records have been rejected",
+    );
+    rejection.records = faults;
+    Err(rejection)
+}
+
+/// Takes the time of the append for all records, as `message.timestamp.type=LogAppendTime` says.
+pub(crate) fn stamp_append_time(header: &mut BatchHeader, batch: &Bytes, now_ms: i64) -> Bytes {
+    header.attributes |= LOG_APPEND_TIME;
+    header.max_timestamp = now_ms;
+    let mut stamped = BytesMut::from(&batch[..]);
+    stamped[..HEADER_LEN].copy_from_slice(&header.write());
+    header.crc = crc32c::crc32c(&stamped[CRC_COVERS_FROM..]);
+    stamped[..HEADER_LEN].copy_from_slice(&header.write());
+    stamped.freeze()
 }
 
 /// Whether the bytes are one batch of the current format.
@@ -207,7 +247,7 @@ fn check_records(header: &BatchHeader, records: &Bytes, now_ms: i64) -> Result<(
             Fault::Offset(offset) => invalid(format!("Offset {offset} where {index} was expected")),
             Fault::Timestamp(timestamp) => late_timestamp(timestamp, now_ms),
         };
-        rejection.record = Some((index, rejection.message.clone()));
+        rejection.records = vec![(index, rejection.message.clone())];
         rejection
     })
 }

@@ -289,6 +289,42 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
+    /// Cuts off all batches from the one that holds `offset` on, as a follower does that was ahead of its new leader.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`], [`LogError::Io`], or [`LogError::Corrupt`].
+    pub fn truncate_to(&mut self, offset: i64) -> Result<(), LogError> {
+        self.check_offset(offset)?;
+        while self.segments.len() > 1
+            && self
+                .segments
+                .last()
+                .is_some_and(|s| s.base_offset >= offset)
+        {
+            if let Some(segment) = self.segments.pop() {
+                let removed = self.storage.remove(&segment.name);
+                removed.map_err(|e| LogError::io("remove", &segment.name, e))?;
+            }
+        }
+        let Some(segment) = self.segments.last_mut() else {
+            return Ok(());
+        };
+        let mut kept = Segment::new(segment.base_offset, self.config.index_interval_bytes);
+        let mut walk = segment.walk_to_offset(segment.base_offset);
+        while let Some(passed) = next_whole(&mut walk, &mut self.storage)? {
+            if passed.header.last_offset() >= offset {
+                break;
+            }
+            kept.push(&passed.header, passed.total_len);
+        }
+        let cut = self.storage.truncate(&kept.name, kept.len);
+        cut.map_err(|e| LogError::io("truncate", &kept.name, e))?;
+        self.end_offset = kept.end_offset;
+        self.synced_offset = self.synced_offset.min(kept.end_offset);
+        *segment = kept;
+        Ok(())
+    }
+
     /// Makes everything appended so far durable: one call serves any number of appends.
     ///
     /// # Errors

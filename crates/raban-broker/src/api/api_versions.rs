@@ -19,7 +19,14 @@ pub(super) fn handle(
         };
     }
     ApiVersionsResponse {
-        api_keys: ApiKey::ALL.iter().map(|key| advertised(*key)).collect(),
+        api_keys: ApiKey::ALL
+            .iter()
+            .map(|key| ApiVersion {
+                max_version: cluster.faults.newest_version(context.node, *key),
+                ..advertised(*key)
+            })
+            .filter(|api| api.max_version >= api.min_version)
+            .collect(),
         ..Default::default()
     }
 }

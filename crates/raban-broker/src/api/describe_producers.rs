@@ -9,6 +9,7 @@ use raban_protocol::messages::describe_producers::{
 
 use super::Context;
 use crate::cluster::Cluster;
+use crate::faults::Operation;
 
 pub(super) fn handle(
     cluster: &mut Cluster,
@@ -44,7 +45,11 @@ fn describe(
     topic: &str,
     index: i32,
 ) -> PartitionResponse {
-    let partition = match cluster.topics.partition(context.node, topic, index) {
+    let partition = match cluster.faults.is_denied(Operation::Read, topic) {
+        true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        false => cluster.topics.partition(context.node, topic, index),
+    };
+    let partition = match partition {
         Ok(partition) => partition,
         Err(code) => {
             return PartitionResponse {

@@ -1,7 +1,7 @@
 //! Fetch: whole batches from the log, at once or when enough have come (KIP-74, KIP-320, KIP-516).
 //!
-//! There are no fetch sessions: responses carry session id 0, which every client takes as "none" (KIP-227). With one replica
-//! the log's end is the high watermark, and without transactions it is the last stable offset too.
+//! There are no fetch sessions: responses carry session id 0, which every client takes as "none" (KIP-227). Without
+//! transactions the high watermark is the last stable offset too.
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +13,9 @@ use raban_protocol::messages::fetch::{
 };
 use raban_protocol::primitives::{Reader, Records};
 
-use super::{Context, decode, reply};
+use super::{Context, Parked, decode, reply};
 use crate::cluster::{Cluster, Outcome};
+use crate::faults::Operation;
 use crate::waiting::{PartitionKey, Waiting};
 
 /// A request waits no longer than this, whatever it asks for: an empty response is always legal.
@@ -56,18 +57,17 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
     answer_or_park(cluster, parked, deadline)
 }
 
-/// Looks again at a request that waits.
-pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<ParkedFetch>) -> Outcome {
-    answer_or_park(cluster, waiting.request, waiting.deadline)
-}
-
 /// Answers a request that waits with what there is.
-pub(crate) fn finish(cluster: &mut Cluster, parked: ParkedFetch) -> Outcome {
+pub(super) fn finish(cluster: &mut Cluster, parked: ParkedFetch) -> Outcome {
     let found = read(cluster, &parked);
     reply::<FetchRequest>(&parked.context, &found.response)
 }
 
-fn answer_or_park(cluster: &mut Cluster, parked: ParkedFetch, deadline: Duration) -> Outcome {
+pub(super) fn answer_or_park(
+    cluster: &mut Cluster,
+    parked: ParkedFetch,
+    deadline: Duration,
+) -> Outcome {
     let found = read(cluster, &parked);
     let min_bytes = usize::try_from(parked.request.min_bytes).unwrap_or(0);
     let missing = min_bytes.saturating_sub(found.bytes);
@@ -75,15 +75,14 @@ fn answer_or_park(cluster: &mut Cluster, parked: ParkedFetch, deadline: Duration
     if missing == 0 || over || !found.may_grow {
         return reply::<FetchRequest>(&parked.context, &found.response);
     }
+    let connection = parked.context.connection;
     let waiting = Waiting {
         deadline,
         missing,
         partitions: partitions(cluster, &parked.request),
-        request: parked,
+        request: Parked::Fetch(parked),
     };
-    cluster
-        .waiting
-        .park(waiting.request.context.connection, waiting);
+    cluster.waiting.park(connection, waiting);
     Outcome::Wait { deadline }
 }
 
@@ -159,15 +158,19 @@ fn read_partition(
     max_bytes: usize,
     min_one: bool,
 ) -> Result<(PartitionData, bool), ErrorCode> {
+    if cluster.faults.is_denied(Operation::Read, topic) {
+        return Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    }
     let partition = cluster
         .topics
         .partition(context.node, topic, wanted.partition)?;
     partition.check_epoch(wanted.current_leader_epoch)?;
     let end_offset = partition.end_offset();
+    let watermark = partition.high_watermark();
     let mut data = PartitionData {
         partition_index: wanted.partition,
-        high_watermark: end_offset,
-        last_stable_offset: end_offset,
+        high_watermark: watermark,
+        last_stable_offset: watermark,
         log_start_offset: partition.start_offset(),
         ..Default::default()
     };
@@ -185,7 +188,7 @@ fn read_partition(
             return Ok((data, false));
         }
     }
-    let batches = partition.read(wanted.fetch_offset, max_bytes, min_one);
+    let batches = partition.read_visible(wanted.fetch_offset, max_bytes, min_one);
     let batches = batches.map_err(|error| match error {
         LogError::OffsetOutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         error => {
@@ -194,7 +197,7 @@ fn read_partition(
         }
     })?;
     data.records = Some(Records::from(batches.bytes));
-    Ok((data, batches.next_offset == end_offset))
+    Ok((data, batches.next_offset >= watermark))
 }
 
 fn failed(partition_index: i32, error_code: ErrorCode) -> PartitionData {

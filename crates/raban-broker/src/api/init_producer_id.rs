@@ -3,12 +3,17 @@ use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 use crate::cluster::Cluster;
+use crate::faults::Operation;
 
 pub(super) fn handle(
     cluster: &mut Cluster,
     request: &InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     let id = match &request.transactional_id {
+        None if cluster.faults.is_denied(Operation::IdempotentWrite, "") => {
+            let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+            Err((code, code.message().to_owned()))
+        }
         None => cluster.topics.next_producer_id(),
         Some(id) => Err((
             ErrorCode::INVALID_REQUEST,

@@ -9,6 +9,7 @@ use raban_protocol::messages::list_offsets::{
 
 use super::Context;
 use crate::cluster::Cluster;
+use crate::faults::Operation;
 use crate::partition::Partition;
 
 /// Timestamps with a meaning of their own, and the version that brought each.
@@ -67,6 +68,9 @@ fn find(
     if !is_supported(wanted.timestamp, context.version) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
+    if cluster.faults.is_denied(Operation::Describe, topic) {
+        return Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    }
     let partition = cluster
         .topics
         .partition(context.node, topic, wanted.partition_index)?;
@@ -91,7 +95,7 @@ fn is_supported(timestamp: i64, version: i16) -> bool {
 }
 
 fn position(partition: &mut Partition, timestamp: i64) -> Result<Position, raban_log::LogError> {
-    let (start, end) = (partition.start_offset(), partition.end_offset());
+    let (start, end) = (partition.start_offset(), partition.high_watermark());
     let found = if timestamp == LATEST {
         return Ok((end, -1, partition.leader_epoch));
     } else if timestamp == EARLIEST || timestamp == EARLIEST_LOCAL.0 {

@@ -10,7 +10,8 @@ use raban_protocol::primitives::Uuid;
 
 use super::Context;
 use crate::cluster::Cluster;
-use crate::partition::Partition;
+use crate::faults::Operation;
+use crate::partition::{NO_LEADER, Partition};
 use crate::topic_name;
 use crate::topics::Topic;
 
@@ -26,8 +27,6 @@ pub(super) fn handle(
     context: &Context,
     request: MetadataRequest,
 ) -> MetadataResponse {
-    let (host, port) = cluster.advertised(context.connection);
-    let node = context.node;
     let topics = match request.topics {
         // In version 0 an empty list means all topics.
         Some(topics) if context.version > 0 || !topics.is_empty() => {
@@ -41,15 +40,25 @@ pub(super) fn handle(
             .collect(),
     };
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker {
-            node_id: node,
-            host,
-            port: i32::from(port),
-            ..Default::default()
-        }],
+        throttle_time_ms: cluster.faults.throttle_ms(context.node),
+        brokers: cluster
+            .nodes
+            .up()
+            .map(|node| broker(cluster, context, node))
+            .collect(),
         cluster_id: Some(cluster.topics.cluster_id().to_owned()),
-        controller_id: node,
+        controller_id: cluster.nodes.up().next().unwrap_or(context.node),
         topics,
+        ..Default::default()
+    }
+}
+
+fn broker(cluster: &Cluster, context: &Context, node: i32) -> MetadataResponseBroker {
+    let (host, port) = cluster.address(node, context.connection);
+    MetadataResponseBroker {
+        node_id: node,
+        host,
+        port: i32::from(port),
         ..Default::default()
     }
 }
@@ -100,6 +109,13 @@ fn by_topic_id(cluster: &Cluster, id: Uuid) -> MetadataResponseTopic {
 }
 
 fn by_name(cluster: &Cluster, name: String, may_create: bool) -> MetadataResponseTopic {
+    if cluster.faults.is_denied(Operation::Describe, &name) {
+        return failed(
+            Some(name),
+            Uuid::ZERO,
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+        );
+    }
     if let Some(topic) = cluster.topics.get(&name) {
         return describe(&name, topic);
     }
@@ -136,12 +152,15 @@ fn create(cluster: &mut Cluster, context: &Context, names: &BTreeSet<String>) {
 
 fn describe(name: &str, topic: &Topic) -> MetadataResponseTopic {
     let partition = |(partition_index, partition): (i32, &Partition)| MetadataResponsePartition {
-        error_code: ErrorCode::NONE,
+        error_code: match partition.leader {
+            NO_LEADER => ErrorCode::LEADER_NOT_AVAILABLE,
+            _ => ErrorCode::NONE,
+        },
         partition_index,
         leader_id: partition.leader,
         leader_epoch: partition.leader_epoch,
-        replica_nodes: vec![partition.leader],
-        isr_nodes: vec![partition.leader],
+        replica_nodes: partition.replicas.iter().map(|r| r.node).collect(),
+        isr_nodes: partition.replicas.in_sync(),
         ..Default::default()
     };
     MetadataResponseTopic {

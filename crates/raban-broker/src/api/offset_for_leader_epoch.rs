@@ -7,6 +7,7 @@ use raban_protocol::messages::offset_for_leader_epoch::{
 
 use super::Context;
 use crate::cluster::Cluster;
+use crate::faults::Operation;
 
 pub(super) fn handle(
     cluster: &mut Cluster,
@@ -36,9 +37,13 @@ fn end_offset(
     topic: &str,
     request: &OffsetForLeaderPartition,
 ) -> EpochEndOffset {
-    let partition = cluster
-        .topics
-        .partition(context.node, topic, request.partition);
+    let denied = cluster.faults.is_denied(Operation::Describe, topic);
+    let partition = match denied {
+        true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        false => cluster
+            .topics
+            .partition(context.node, topic, request.partition),
+    };
     let found = partition.and_then(|partition| {
         partition.check_epoch(request.current_leader_epoch)?;
         Ok(partition

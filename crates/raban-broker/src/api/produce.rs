@@ -1,16 +1,50 @@
-//! Produce: batches are checked and appended.
+//! Produce: batches are checked and appended; with acks=all the answer waits until all in-sync replicas have them.
+use std::time::Duration;
+
 use bytes::Bytes;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceData, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
+    TopicProduceResponse,
 };
 use raban_protocol::primitives::Reader;
 
-use super::{Context, decode, reply};
+use super::{Context, Parked, decode, reply};
 use crate::cluster::{Cluster, Outcome};
+use crate::faults::Operation;
 use crate::partition::Produced;
-use crate::validate::{Rejection, Rules, check};
+use crate::topics::Topic;
+use crate::validate::{Rejection, Rules, check, stamp_append_time};
+use crate::waiting::{PartitionKey, Waiting};
+
+/// The first version that names topics by their ids (KIP-516).
+const BY_TOPIC_ID: i16 = 13;
+/// The first version that tells the leader (KIP-951).
+const TELLS_LEADER: i16 = 10;
+/// A request waits no longer than this, whatever it asks for.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+const ACKS_ALL: i16 = -1;
+
+/// A request whose batches are in the log, but not on all in-sync replicas.
+#[derive(Debug)]
+pub(crate) struct ParkedProduce {
+    context: Context,
+    response: ProduceResponse,
+    waits: Vec<Wait>,
+}
+
+/// What one partition's answer waits for.
+#[derive(Debug)]
+struct Wait {
+    topic: String,
+    key: PartitionKey,
+    leader_epoch: i32,
+    /// The high watermark to come.
+    end_offset: i64,
+    /// Place of the answer in the response: topic and partition.
+    at: (usize, usize),
+}
 
 pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> Outcome {
     let request = match decode::<ProduceRequest>(context, body) {
@@ -18,18 +52,30 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
         Err(reason) => return Outcome::Close(reason),
     };
     let acks = request.acks;
-    let topics = request
-        .topic_data
-        .into_iter()
-        .map(|topic| produce_topic(cluster, context, acks, topic));
-    let response = ProduceResponse {
-        responses: topics.collect(),
-        ..Default::default()
+    let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let mut parked = ParkedProduce {
+        context: *context,
+        response: ProduceResponse {
+            throttle_time_ms: cluster.faults.throttle_ms(context.node),
+            ..Default::default()
+        },
+        waits: Vec::new(),
     };
-    if acks != 0 {
-        return reply::<ProduceRequest>(context, &response);
+    for topic in request.topic_data {
+        produce_topic(cluster, acks, topic, &mut parked);
     }
-    // No response is expected, so a failure can only be told by closing the connection.
+    match acks {
+        ACKS_ALL => {
+            let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
+            answer_or_park(cluster, parked, deadline)
+        }
+        0 => without_answer(&parked.response),
+        _ => reply::<ProduceRequest>(context, &parked.response),
+    }
+}
+
+/// No response is expected, so a failure can only be told by closing the connection.
+fn without_answer(response: &ProduceResponse) -> Outcome {
     let mut partitions = response
         .responses
         .iter()
@@ -46,10 +92,11 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
 
 fn produce_topic(
     cluster: &mut Cluster,
-    context: &Context,
     acks: i16,
     topic: TopicProduceData,
-) -> TopicProduceResponse {
+    parked: &mut ParkedProduce,
+) {
+    let context = parked.context;
     // From version 13 on topics are named by their ids.
     let name = if topic.topic_id.is_zero() {
         Ok(topic.name.clone())
@@ -57,24 +104,40 @@ fn produce_topic(
         let name = cluster.topics.name_of(topic.topic_id).map(str::to_owned);
         name.ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
     };
-    let name = if context.version >= 13 && topic.topic_id.is_zero() {
+    let name = if context.version >= BY_TOPIC_ID && topic.topic_id.is_zero() {
         Err(ErrorCode::UNKNOWN_TOPIC_ID)
     } else {
         name
     };
-    let partitions = topic.partition_data.into_iter().map(|data| {
+    let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+    for data in topic.partition_data {
         let index = data.index;
         let produced = match &name {
-            Ok(name) => produce(cluster, context, acks, name, data),
+            Ok(name) => produce(cluster, &context, acks, name, data),
             Err(code) => Err(Rejection::new(*code, code.message())),
         };
-        respond(index, produced)
-    });
-    TopicProduceResponse {
-        partition_responses: partitions.collect(),
+        if let (Ok(name), Ok((produced, _))) = (&name, &produced) {
+            let at = (parked.response.responses.len(), partition_responses.len());
+            let wait = wait_for(cluster, name, index, produced, at);
+            parked.waits.extend(wait.filter(|_| acks == ACKS_ALL));
+        }
+        let mut answer = respond(index, produced);
+        if let Ok(name) = &name {
+            belie(cluster, &context, name, &mut answer);
+        }
+        partition_responses.push(answer);
+    }
+    add_endpoints(
+        cluster,
+        &context,
+        &partition_responses,
+        &mut parked.response,
+    );
+    parked.response.responses.push(TopicProduceResponse {
+        partition_responses,
         name: topic.name,
         topic_id: topic.topic_id,
-    }
+    });
 }
 
 /// Appends one partition's batch; answers with where it is and the log's start offset.
@@ -86,7 +149,13 @@ fn produce(
     data: PartitionProduceData,
 ) -> Result<(Produced, i64), Rejection> {
     let plain = |code: ErrorCode| Rejection::new(code, code.message());
-    let id = cluster.topics.get(topic).map(|t| t.id).unwrap_or_default();
+    if cluster.faults.is_denied(Operation::Write, topic) {
+        return Err(plain(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    }
+    let (id, config) = match cluster.topics.get(topic) {
+        Some(Topic { id, config, .. }) => (*id, config.clone()),
+        None => Default::default(),
+    };
     let partition = cluster
         .topics
         .partition(context.node, topic, data.index)
@@ -94,22 +163,177 @@ fn produce(
     if !matches!(acks, -1..=1) {
         return Err(plain(ErrorCode::INVALID_REQUIRED_ACKS));
     }
+    if let Some(code) = cluster.faults.refuses(context.node) {
+        return Err(plain(code));
+    }
+    let min_in_sync = config.min_insync_replicas;
+    let min_in_sync = min_in_sync.unwrap_or(cluster.config.min_insync_replicas);
+    if acks == ACKS_ALL && partition.replicas.in_sync_count() < min_in_sync {
+        return Err(plain(ErrorCode::NOT_ENOUGH_REPLICAS));
+    }
     let batch = data
         .records
         .map_or_else(Bytes::new, |records| records.into_bytes());
+    let max_message_bytes = config.max_message_bytes;
     let rules = Rules {
         version: context.version,
-        max_message_bytes: cluster.config.max_message_bytes,
+        max_message_bytes: max_message_bytes.unwrap_or(cluster.config.max_message_bytes),
         now_ms: context.now.unix_ms,
         each_record: partition.keeps_records(),
+        needs_keys: config.compacted,
     };
-    let header = check(&batch, rules)?;
-    let produced = partition.produce(context.now.elapsed, &header, &batch)?;
+    let mut header = check(&batch, rules)?;
+    let batch = match config.log_append_time {
+        true => stamp_append_time(&mut header, &batch, context.now.unix_ms),
+        false => batch,
+    };
+    let mut produced = partition.produce(context.now.elapsed, &header, &batch)?;
+    if config.log_append_time {
+        produced.log_append_time_ms = header.max_timestamp;
+    }
     let log_start_offset = partition.start_offset();
     if produced.grown > 0 {
         cluster.waiting.grown((id.0, data.index), produced.grown);
     }
     Ok((produced, log_start_offset))
+}
+
+/// What the answer waits for, unless all in-sync replicas have the batch already.
+fn wait_for(
+    cluster: &mut Cluster,
+    topic: &str,
+    index: i32,
+    produced: &Produced,
+    at: (usize, usize),
+) -> Option<Wait> {
+    let (id, partition) = cluster.topics.any_partition(topic, index)?;
+    (partition.high_watermark() < produced.end_offset).then(|| Wait {
+        topic: topic.to_owned(),
+        key: (id.0, index),
+        leader_epoch: partition.leader_epoch,
+        end_offset: produced.end_offset,
+        at,
+    })
+}
+
+/// Answers when nothing is waited for any more.
+pub(super) fn answer_or_park(
+    cluster: &mut Cluster,
+    mut parked: ParkedProduce,
+    deadline: Duration,
+) -> Outcome {
+    let ParkedProduce {
+        context,
+        response,
+        waits,
+    } = &mut parked;
+    waits.retain(|wait| match look(cluster, context, wait) {
+        None => true,
+        Some(code) => {
+            settle(response, wait, code);
+            false
+        }
+    });
+    if waits.is_empty() || deadline <= context.now.elapsed {
+        return finish(cluster, parked);
+    }
+    let connection = context.connection;
+    let waiting = Waiting {
+        deadline,
+        // Only a change of the partition makes it look again.
+        missing: usize::MAX,
+        partitions: waits.iter().map(|wait| wait.key).collect(),
+        request: Parked::Produce(parked),
+    };
+    cluster.waiting.park(connection, waiting);
+    Outcome::Wait { deadline }
+}
+
+/// Answers, with an error for what is still waited for: it is appended all the same.
+pub(super) fn finish(_cluster: &mut Cluster, mut parked: ParkedProduce) -> Outcome {
+    for wait in std::mem::take(&mut parked.waits) {
+        settle(&mut parked.response, &wait, ErrorCode::REQUEST_TIMED_OUT);
+    }
+    reply::<ProduceRequest>(&parked.context, &parked.response)
+}
+
+/// How a wait ended, if it did.
+fn look(cluster: &mut Cluster, context: &Context, wait: &Wait) -> Option<ErrorCode> {
+    let id = cluster.topics.get(&wait.topic).map(|topic| topic.id.0);
+    if id != Some(wait.key.0) {
+        return Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    let min_in_sync = cluster.topics.get(&wait.topic)?.config.min_insync_replicas;
+    let min_in_sync = min_in_sync.unwrap_or(cluster.config.min_insync_replicas);
+    let (_, partition) = cluster.topics.any_partition(&wait.topic, wait.key.1)?;
+    if partition.leader != context.node || partition.leader_epoch != wait.leader_epoch {
+        return Some(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    if partition.high_watermark() < wait.end_offset {
+        return None;
+    }
+    Some(match partition.replicas.in_sync_count() < min_in_sync {
+        true => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        false => ErrorCode::NONE,
+    })
+}
+
+/// Kafka leaves the offset in the answer, whatever the error.
+fn settle(response: &mut ProduceResponse, wait: &Wait, code: ErrorCode) {
+    let (topic, partition) = wait.at;
+    let answer = &mut response.responses[topic].partition_responses[partition];
+    if answer.error_code.is_none() && !code.is_none() {
+        answer.error_code = code;
+        answer.error_message = Some(code.message().to_owned());
+    }
+}
+
+/// Gives the false answer that a test asked for, and tells another leader to newer clients.
+fn belie(
+    cluster: &mut Cluster,
+    context: &Context,
+    topic: &str,
+    answer: &mut PartitionProduceResponse,
+) {
+    if answer.error_code.is_none()
+        && let Some((code, with_base_offset)) = cluster.faults.belies(context.node)
+    {
+        answer.error_code = code;
+        if !with_base_offset {
+            answer.base_offset = -1;
+        }
+    }
+    if answer.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+        && context.version >= TELLS_LEADER
+        && let Some((_, partition)) = cluster.topics.any_partition(topic, answer.index)
+        && partition.leader != context.node
+    {
+        answer.current_leader = LeaderIdAndEpoch {
+            leader_id: partition.leader,
+            leader_epoch: partition.leader_epoch,
+        };
+    }
+}
+
+fn add_endpoints(
+    cluster: &Cluster,
+    context: &Context,
+    answers: &[PartitionProduceResponse],
+    response: &mut ProduceResponse,
+) {
+    for answer in answers {
+        let leader = answer.current_leader.leader_id;
+        let known = response.node_endpoints.iter().any(|e| e.node_id == leader);
+        if leader >= 0 && !known {
+            let (host, port) = cluster.address(leader, context.connection);
+            response.node_endpoints.push(NodeEndpoint {
+                node_id: leader,
+                host,
+                port: i32::from(port),
+                rack: None,
+            });
+        }
+    }
 }
 
 fn respond(index: i32, produced: Result<(Produced, i64), Rejection>) -> PartitionProduceResponse {
@@ -123,7 +347,7 @@ fn respond(index: i32, produced: Result<(Produced, i64), Rejection>) -> Partitio
             ..Default::default()
         },
         Err(rejection) => {
-            let record_errors = rejection.record.into_iter().map(|(batch_index, message)| {
+            let record_errors = rejection.records.into_iter().map(|(batch_index, message)| {
                 BatchIndexAndErrorMessage {
                     batch_index,
                     batch_index_error_message: Some(message),

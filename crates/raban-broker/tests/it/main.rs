@@ -9,6 +9,7 @@ mod offsets;
 mod process;
 mod produce;
 mod protocol;
+mod replicas;
 mod restart;
 mod simulated;
 mod support;
