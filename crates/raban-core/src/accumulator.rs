@@ -36,13 +36,14 @@ use self::waits::{WaitId, Waits};
 use crate::batch::{OpenBatch, Sealed, SealedBatch, SpentBatch};
 use crate::config::Config;
 use crate::delivery::{BatchResult, Delivery, Settled};
-use crate::error::{Cause, EnqueueError, ErrorKind};
+use crate::error::{Cause, EnqueueError, ErrorKind, ProduceError};
 use crate::metrics::{Counters, Metrics};
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
 use crate::sync::{Mutex, RwLock};
 use crate::time::{Instant, Now};
+use crate::trail::Trail;
 
 /// Room of a partition's first buffer, when nothing tells that its batches will be large.
 const FIRST_BUFFER: usize = 1024;
@@ -350,6 +351,7 @@ impl Accumulator {
                 self.signal_locked(partition, &mut state);
                 drop(state);
                 self.memory.release(released, line, unused);
+                self.fail_abandoned(partition);
             }
             Err(spent) => {
                 state.fill(ticket, None);
@@ -359,6 +361,20 @@ impl Accumulator {
                 self.generations.settle_batch(spent.generation);
                 self.release(partition, spent);
             }
+        }
+    }
+
+    /// After the driver's early end a batch that was being sealed meanwhile fails here.
+    fn fail_abandoned(&self, partition: &Partition) {
+        while self.closing.is_abandoned() {
+            let Some(batch) = partition.lock().pop_sealed() else {
+                return;
+            };
+            let topic = (Arc::clone(&partition.topic), partition.index);
+            let trail = Trail::new(batch.opened, batch.sealed);
+            let error = ProduceError::new(ErrorKind::Aborted, topic, trail, false);
+            let spent = self.settle(batch, Settled::Failed(error));
+            self.release(partition, spent);
         }
     }
 

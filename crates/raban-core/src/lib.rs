@@ -8,6 +8,9 @@
 //! makes no semver promise.
 #![forbid(unsafe_code)]
 
+#[cfg(all(test, raban_shuttle))]
+extern crate self as raban_core;
+
 pub mod config;
 mod sync;
 mod time;
@@ -33,6 +36,9 @@ mod error;
 mod event;
 mod metrics;
 mod trail;
+
+#[cfg(all(test, raban_shuttle))]
+mod seam;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::generations::{Generation, Generations};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::time::Instant;
 
@@ -61,6 +62,8 @@ pub struct CloseReport {
 /// Where the producer stands between its start and its end.
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
+    /// The driver went away early: nobody takes batches any more.
+    abandoned: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -75,6 +78,15 @@ struct State {
 impl Closing {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before the last look at each partition.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     pub(crate) fn begin(&self, deadline: Instant) {

@@ -35,9 +35,10 @@ impl Signal {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wakes it, too: there may be news from before.
     pub(crate) fn set_waker(&self, waker: Waker) {
-        self.state().waker = Some(waker);
-        self.wake();
+        self.state().waker = Some(waker.clone());
+        waker.wake();
     }
 
     pub(crate) fn partition(&self, id: PartitionId) {
@@ -54,11 +55,10 @@ impl Signal {
         if self.woken.swap(true, Ordering::AcqRel) {
             return;
         }
+        // While nobody drives, `set_waker` will wake.
         let waker = self.state().waker.clone();
-        match waker {
-            Some(waker) => waker.wake(),
-            // Nobody drives yet: `set_waker` wakes.
-            None => self.woken.store(false, Ordering::Release),
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 

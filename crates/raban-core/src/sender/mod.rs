@@ -269,6 +269,7 @@ impl Drop for Sender {
         }
         self.accumulator.generations.close();
         self.accumulator.waits.wake_all();
+        self.accumulator.closing.abandon();
         self.abort();
         self.accumulator.closing.finish(self.left);
     }

@@ -23,7 +23,7 @@ use raban_protocol::messages::produce::*;
 use raban_protocol::primitives::{Reader, Uuid};
 use raban_protocol::record_batch::RecordBatch;
 
-use crate::broker_log::BrokerLog;
+use super::broker_log::BrokerLog;
 
 pub(crate) const TOPIC_ID: Uuid = Uuid([7; 16]);
 
@@ -97,6 +97,8 @@ pub(crate) struct Harness {
     pub(crate) connected_to: Vec<String>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
+    /// Answers by connection and correlation id, behind those of earlier Produce requests.
+    answers: VecDeque<(ConnectionId, i32, Bytes)>,
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
@@ -146,6 +148,7 @@ impl Harness {
             metadata_error: ErrorCode::NONE,
             connected_to: Vec::new(),
             questions: Vec::new(),
+            answers: VecDeque::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
@@ -281,9 +284,9 @@ impl Harness {
             }),
             other => {
                 self.questions.push(other);
-                let content = self.log.answer(other, version, id, &mut reader);
-                if let Some(content) = content {
-                    self.sender.handle_frame(self.now, conn, content);
+                if let Some(content) = self.log.answer(other, version, id, &mut reader) {
+                    self.answers.push_back((conn, id, content));
+                    self.hand_over();
                 }
             }
         }
@@ -432,7 +435,24 @@ impl Harness {
             produced.correlation_id,
             &response,
         );
+        self.hand_over();
         self.run();
+    }
+
+    /// Hands over the answers that no Produce request stands before.
+    fn hand_over(&mut self) {
+        let produced = &self.produced;
+        let waits = |conn: ConnectionId, id: i32| {
+            let before =
+                |produced: &Produced| produced.conn == conn && produced.correlation_id < id;
+            produced.iter().any(before)
+        };
+        let ready = |(conn, id, _): &(ConnectionId, i32, Bytes)| !waits(*conn, *id);
+        while let Some(index) = self.answers.iter().position(ready) {
+            let answer = self.answers.remove(index);
+            let (conn, _, content) = answer.expect("it has just been found");
+            self.sender.handle_frame(self.now, conn, content);
+        }
     }
 
     /// Answers all Produce requests well until none comes any more.
@@ -483,6 +503,7 @@ impl Harness {
     /// Loses the connection and all that wait for an answer on it.
     pub(crate) fn cut(&mut self, conn: ConnectionId) {
         self.produced.retain(|produced| produced.conn != conn);
+        self.answers.retain(|(held, ..)| *held != conn);
         self.sender.handle_closed(self.now, conn, CloseReason::Eof);
         self.run();
     }
