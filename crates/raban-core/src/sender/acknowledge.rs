@@ -123,14 +123,6 @@ impl Sender {
         }
         match verdict(code, situation) {
             Verdict::Acknowledge => self.acknowledge(id, index, &outcome),
-            Verdict::AcknowledgeSomewhere => {
-                let somewhere = Outcome {
-                    base_offset: -1,
-                    log_append_time: -1,
-                    ..outcome
-                };
-                self.acknowledge(id, index, &somewhere);
-            }
             Verdict::Rewind => {}
             Verdict::Retry { refresh } => {
                 if refresh {

@@ -7,14 +7,12 @@ use raban_protocol::error_code::ErrorCode;
 pub(crate) enum Verdict {
     /// It is in the log.
     Acknowledge,
-    /// It is in the log, the broker doesn't say where.
-    AcknowledgeSomewhere,
     /// Send it again; first ask for metadata where the code says that it is old.
     Retry { refresh: bool },
     /// Send it again, in order behind its predecessors: the broker judged a gap, not the batch.
     Rewind,
-    /// The broker doesn't take the sequence of the oldest batch: find out why, then send it again,
-    /// under a new epoch where it isn't in the log.
+    /// The broker doesn't take the sequence of the oldest batch, or has it without saying where: find
+    /// out, then acknowledge it or send it again, under a new epoch where it isn't in the log.
     Resolve,
     /// It failed for good.
     Fail,
@@ -31,7 +29,7 @@ pub(crate) struct Situation {
 pub(crate) fn verdict(code: ErrorCode, situation: Situation) -> Verdict {
     match code {
         ErrorCode::NONE => Verdict::Acknowledge,
-        ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::AcknowledgeSomewhere,
+        ErrorCode::DUPLICATE_SEQUENCE_NUMBER if situation.idempotent => Verdict::Resolve,
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
         | ErrorCode::UNKNOWN_PRODUCER_ID
         | ErrorCode::INVALID_PRODUCER_EPOCH
@@ -58,6 +56,7 @@ pub(crate) fn leaves_doubt(code: ErrorCode, base_offset: i64) -> bool {
             | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
             | ErrorCode::UNKNOWN_SERVER_ERROR
             | ErrorCode::KAFKA_STORAGE_ERROR
+            | ErrorCode::DUPLICATE_SEQUENCE_NUMBER
     );
     !code.is_none() && (after_append || base_offset >= 0)
 }
@@ -69,7 +68,7 @@ mod tests {
     #[test]
     fn verdicts() {
         use ErrorCode as E;
-        use Verdict::{Acknowledge, AcknowledgeSomewhere, Fail, Resolve, Retry, Rewind};
+        use Verdict::{Acknowledge, Fail, Resolve, Retry, Rewind};
         let oldest = Situation {
             idempotent: true,
             oldest: true,
@@ -84,7 +83,8 @@ mod tests {
         };
         let table = [
             (E::NONE, plain, Acknowledge),
-            (E::DUPLICATE_SEQUENCE_NUMBER, oldest, AcknowledgeSomewhere),
+            (E::DUPLICATE_SEQUENCE_NUMBER, later, Resolve),
+            (E::DUPLICATE_SEQUENCE_NUMBER, plain, Fail),
             (E::OUT_OF_ORDER_SEQUENCE_NUMBER, oldest, Resolve),
             (E::OUT_OF_ORDER_SEQUENCE_NUMBER, later, Rewind),
             (E::OUT_OF_ORDER_SEQUENCE_NUMBER, plain, Fail),

@@ -12,7 +12,7 @@ use raban_protocol::messages::offset_for_leader_epoch::{
     OffsetForLeaderTopicResult,
 };
 use raban_protocol::primitives::{Reader, Records, Uuid};
-use raban_protocol::record_batch::BatchHeader;
+use raban_protocol::record_batch::{BatchHeader, RecordBatch};
 
 /// What a leader knows.
 #[derive(Debug, Default)]
@@ -55,6 +55,50 @@ impl BrokerLog {
         let known = self.producer;
         self.append(bytes.freeze());
         self.producer = known;
+    }
+
+    /// Judges a batch as a leader does that remembers all it has, and appends it if it is next.
+    pub(crate) fn carry_out(&mut self, batch: Bytes) -> Result<i64, ErrorCode> {
+        let header = BatchHeader::read(&batch).unwrap();
+        if header.producer_id < 0 {
+            return Ok(self.append(batch));
+        }
+        let of_producer = self.batches.iter().map(|(known, _)| known);
+        let of_producer = of_producer.filter(|known| known.producer_id == header.producer_id);
+        let same = |known: &&BatchHeader| {
+            let name = |header: &BatchHeader| (header.producer_epoch, header.base_sequence);
+            name(known) == name(&header)
+        };
+        if let Some(known) = of_producer.clone().find(same) {
+            return Ok(known.base_offset);
+        }
+        let epoch = of_producer.clone().map(|known| known.producer_epoch).max();
+        let of_epoch = of_producer.filter(|known| Some(known.producer_epoch) == epoch);
+        let last = of_epoch.map(BatchHeader::last_sequence).last();
+        let next = match epoch {
+            Some(epoch) if header.producer_epoch < epoch => {
+                return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+            }
+            Some(epoch) if header.producer_epoch == epoch => last.map_or(0, |last| last + 1),
+            _ => 0,
+        };
+        if header.base_sequence == next {
+            Ok(self.append(batch))
+        } else {
+            Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)
+        }
+    }
+
+    /// All records' offsets and values, in order.
+    pub(crate) fn records(&self) -> Vec<(i64, String)> {
+        let records = self.batches.iter().flat_map(|(_, bytes)| {
+            let batch = RecordBatch::decode(bytes.clone(), 1 << 20).unwrap();
+            batch.records
+        });
+        let text = |value: Option<Bytes>| String::from_utf8(value.unwrap().to_vec()).unwrap();
+        records
+            .map(|record| (record.offset, text(record.value)))
+            .collect()
     }
 
     /// Takes a batch out, as compaction does.

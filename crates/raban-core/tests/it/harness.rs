@@ -50,6 +50,12 @@ impl Produced {
             .collect()
     }
 
+    /// The first batch as it came.
+    pub(crate) fn batch_bytes(&self) -> Bytes {
+        let data = &self.request.topic_data[0].partition_data[0];
+        data.records.clone().unwrap().into_bytes()
+    }
+
     /// The only batch.
     pub(crate) fn batch(&self) -> RecordBatch {
         let mut batches = self.batches();
@@ -91,6 +97,8 @@ pub(crate) struct Harness {
     pub(crate) log: BrokerLog,
     /// Named as the new leader in the next answer (KIP-951): its id and epoch.
     pub(crate) hint: Option<(i32, i32)>,
+    /// The offset that answers with an error tell; -1: none.
+    pub(crate) error_base_offset: i64,
     /// Metadata is answered with this.
     pub(crate) metadata_error: ErrorCode,
     /// Hosts that were connected to, in order.
@@ -145,6 +153,7 @@ impl Harness {
             log_append_time: -1,
             log: BrokerLog::default(),
             hint: None,
+            error_base_offset: -1,
             metadata_error: ErrorCode::NONE,
             connected_to: Vec::new(),
             questions: Vec::new(),
@@ -394,7 +403,11 @@ impl Harness {
                     .iter()
                     .map(|data| {
                         let next = self.offsets.entry(data.index).or_default();
-                        let base_offset = if code.is_none() { *next } else { -1 };
+                        let base_offset = if code.is_none() {
+                            *next
+                        } else {
+                            self.error_base_offset
+                        };
                         if code.is_none() {
                             *next += counts[&data.index];
                         }
@@ -463,13 +476,33 @@ impl Harness {
         }
     }
 
-    /// Carries out the oldest Produce request on the log of partition 0, and answers it so.
+    /// Carries out the oldest Produce request on the log of partition 0.
+    pub(crate) fn append_quietly(&mut self) -> i64 {
+        let batch = self.produced[0].batch_bytes();
+        self.log.append(batch)
+    }
+
+    /// The same, and answers it.
     pub(crate) fn append_next(&mut self) {
-        let produced = self.produced[0].clone();
-        let data = &produced.request.topic_data[0].partition_data[0];
-        let base_offset = self.log.append(data.records.clone().unwrap().into_bytes());
+        let base_offset = self.append_quietly();
         self.offsets.insert(0, base_offset);
         self.answer_next(ErrorCode::NONE);
+    }
+
+    /// Carries out Produce requests as a broker does that remembers all it has, until none comes any more.
+    pub(crate) fn serve_log(&mut self) {
+        while let Some(produced) = self.produced.front() {
+            match self.log.carry_out(produced.batch_bytes()) {
+                Ok(base_offset) => {
+                    self.offsets.insert(0, base_offset);
+                    self.answer_next(ErrorCode::NONE);
+                }
+                Err(code) => {
+                    self.error_base_offset = -1;
+                    self.answer_next(code);
+                }
+            }
+        }
     }
 
     /// Sends a record that is acknowledged, so that several may be in flight.

@@ -15,3 +15,4 @@ mod order;
 mod retries;
 mod timeouts;
 mod trail;
+mod verdicts;
