@@ -27,6 +27,7 @@ use self::decide::State;
 pub(crate) use self::floor::Floor;
 use self::reading::{Name, Reading};
 use super::Sender;
+use super::partition_queue::{Entry, EntryBatch};
 use crate::accumulator::partition::PartitionId;
 use crate::backoff::backoff;
 use crate::connection::{ConnectionId, Role};
@@ -189,12 +190,22 @@ impl Sender {
         let queue = &self.queues[id.0 as usize];
         let refused = queue.entries.iter().any(|entry| entry.refused.is_some());
         let ghosts = queue.entries.iter().any(|entry| entry.is_ghost());
-        !queue.doubt.must_read
+        let young = queue.entries.iter().all(|entry| self.is_young(entry));
+        young
+            && !queue.doubt.must_read
             && !refused
             && !ghosts
             && !queue.sequences.bump_wanted()
             && state.covers(queue.sequences.identity(), queue.sequences.confirmed())
             && self.is_remembered(last_timestamp)
+    }
+
+    /// Whether a broker that appends the batch will remember it.
+    fn is_young(&self, entry: &Entry) -> bool {
+        match &entry.batch {
+            EntryBatch::Live(batch) if entry.in_doubt => self.is_remembered(batch.max_timestamp()),
+            _ => true,
+        }
     }
 
     /// Whether a broker that counts from this timestamp still remembers the producer for a while.

@@ -101,21 +101,29 @@ fn a_forgotten_producer_reads_and_sends_only_what_is_absent() {
 }
 
 #[test]
-fn old_timestamps_are_no_ground_to_trust_the_brokers_memory() {
-    let mut harness = Harness::new(&[]);
-    harness.begin_log();
-    let old = NewRecord {
-        partition: Some(0),
-        value: Some(b"old"),
-        timestamp: Some(harness.now.wall_ms - 2 * 24 * 3600 * 1000),
-        ..NewRecord::default()
-    };
-    let delivery = harness.enqueue(&old).unwrap();
-    harness.run();
-    harness.lose_answers(1);
-    harness.advance(SECOND);
-    assert_eq!(offsets(&[delivery]), [1]);
-    assert!(harness.produced.is_empty());
+fn old_records_are_looked_for_and_not_sent_again() {
+    for appended in [1, 0] {
+        let mut harness = Harness::new(&[]);
+        harness.begin_log();
+        let old = NewRecord {
+            partition: Some(0),
+            value: Some(b"old"),
+            timestamp: Some(harness.now.wall_ms - 2 * 24 * 3600 * 1000),
+            ..NewRecord::default()
+        };
+        let delivery = harness.enqueue(&old).unwrap();
+        harness.run();
+        harness.lose_answers(appended);
+        harness.advance(SECOND);
+        assert!(harness.produced.is_empty());
+        if appended == 1 {
+            assert_eq!(offsets(&[delivery]), [1]);
+        } else {
+            // Its first copy may still come, and the broker wouldn't recognise the second one.
+            assert_eq!(reason(&delivery), Unresolved::LateCopy);
+            assert!(failure(&delivery).may_have_been_written());
+        }
+    }
 }
 
 #[test]

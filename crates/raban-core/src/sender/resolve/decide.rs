@@ -70,6 +70,9 @@ pub(crate) struct Subject {
     pub(crate) overtaken: bool,
     /// No copy of it can come late: the leader is none of those that didn't answer.
     pub(crate) fenced: bool,
+    /// Its records are young enough for a leader to recognise a copy of it for a while: without that
+    /// both a late copy and one sent again would be appended.
+    pub(crate) remembered: bool,
 }
 
 /// What becomes of a batch.
@@ -118,6 +121,7 @@ pub(crate) fn decide(
     let mut conclusions = Vec::with_capacity(row.len());
     for (index, subject) in row.iter().enumerate() {
         let overtaken = subject.overtaken || last_found.is_some_and(|last| index < last);
+        let may_resend = !broken && !subject.refused && (subject.remembered || subject.fenced);
         let conclusion = match (subject.place, subject.stamp) {
             (Some(place), _) => Conclusion::InLog(place),
             _ if subject.ghost => Conclusion::Hole,
@@ -128,9 +132,7 @@ pub(crate) fn decide(
             _ if !subject.in_doubt => Conclusion::Keep,
             (_, Some(stamp)) => match incomplete {
                 Some(reason) => Conclusion::Undecided(reason),
-                None if !broken && !subject.refused && (follows || state.takes(stamp)) => {
-                    Conclusion::SendAgain
-                }
+                None if may_resend && (follows || state.takes(stamp)) => Conclusion::SendAgain,
                 None if subject.fenced || !(late || state.takes(stamp)) => Conclusion::Absent,
                 None => Conclusion::Undecided(Unresolved::LateCopy),
             },
@@ -173,6 +175,7 @@ mod tests {
             refused: false,
             overtaken: false,
             fenced: false,
+            remembered: true,
         }
     }
 
@@ -204,6 +207,10 @@ mod tests {
         };
         let fenced = |base| Subject {
             fenced: true,
+            ..doubt(base)
+        };
+        let old = |base| Subject {
+            remembered: false,
             ..doubt(base)
         };
         let overtaken = Subject {
@@ -357,6 +364,25 @@ mod tests {
                 None,
                 false,
                 vec![Absent; 2],
+            ),
+            (
+                "of old records a late copy would not be recognised",
+                vec![old(10), old(11)],
+                State::Absent,
+                None,
+                false,
+                vec![Undecided(LateCopy); 2],
+            ),
+            (
+                "of old records no copy comes from a leader of before",
+                vec![Subject {
+                    fenced: true,
+                    ..old(10)
+                }],
+                State::Absent,
+                None,
+                false,
+                vec![SendAgain],
             ),
             (
                 "before a bump",

@@ -50,12 +50,9 @@ impl Sender {
             Floor::Confirmed { offset, .. } | Floor::Watermark { offset, .. } => Some(offset),
             _ => None,
         };
-        let oldest = queue.entries.iter().filter_map(|entry| match &entry.batch {
-            EntryBatch::Live(batch) if entry.in_doubt => Some(batch.max_timestamp()),
-            _ => None,
-        });
-        let oldest = oldest.chain(queue.doubt.confirmed_timestamp).min();
-        let is_fresh = oldest.is_some_and(|timestamp| self.is_remembered(timestamp));
+        let confirmed_timestamp = queue.doubt.confirmed_timestamp;
+        let is_fresh = queue.entries.iter().all(|entry| self.is_young(entry))
+            && confirmed_timestamp.is_none_or(|timestamp| self.is_remembered(timestamp));
         let queue = &self.queues[id.0 as usize];
         let broken = queue.doubt.must_read
             || queue.sequences.bump_wanted()
@@ -105,6 +102,7 @@ impl Sender {
                 && entry
                     .stamp
                     .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
+            remembered: self.is_young(entry),
             fenced: !entry
                 .unanswered_by
                 .iter()
