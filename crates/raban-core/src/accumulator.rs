@@ -9,6 +9,7 @@ pub(crate) mod generations;
 pub(crate) mod memory;
 pub(crate) mod partition;
 pub(crate) mod ratio;
+mod settling;
 pub(crate) mod signal;
 pub(crate) mod topic;
 pub(crate) mod waits;
@@ -33,17 +34,16 @@ use self::signal::Signal;
 pub use self::topic::{PartitionInfo, Topic};
 use self::topic::{Partitions, TopicView};
 use self::waits::{WaitId, Waits};
-use crate::batch::{OpenBatch, Sealed, SealedBatch, SpentBatch};
+use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
-use crate::delivery::{BatchResult, Delivery, Settled};
-use crate::error::{Cause, EnqueueError, ErrorKind, ProduceError};
+use crate::delivery::{BatchResult, Delivery};
+use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::metrics::{Counters, Metrics};
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
 use crate::sync::{Mutex, RwLock};
 use crate::time::{Instant, Now};
-use crate::trail::Trail;
 
 /// Room of a partition's first buffer, when nothing tells that its batches will be large.
 const FIRST_BUFFER: usize = 1024;
@@ -233,7 +233,7 @@ impl Accumulator {
         record: &RecordRef<'_>,
         call: Option<WaitId>,
     ) -> Result<Appended, Blocked> {
-        let batch_size = self.batch_limit(partition);
+        let batch_size = self.batch_limit(topic, partition);
         loop {
             let mut state = partition.lock();
             if state.open.is_none() {
@@ -279,12 +279,13 @@ impl Accumulator {
     }
 
     /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
-    fn batch_limit(&self, partition: &Partition) -> usize {
+    fn batch_limit(&self, topic: &Topic, partition: &Partition) -> usize {
+        let size = self.config.batch_size.min(topic.expected_limit());
         match self.config.codec.compression() {
-            Compression::None => self.config.batch_size,
+            Compression::None => size,
             _ => partition
                 .ratio
-                .uncompressed(self.config.batch_size, self.config.max_request_size),
+                .uncompressed(size, self.config.max_request_size),
         }
     }
 
@@ -362,42 +363,6 @@ impl Accumulator {
                 self.release(partition, spent);
             }
         }
-    }
-
-    /// After the driver's early end a batch that was being sealed meanwhile fails here.
-    fn fail_abandoned(&self, partition: &Partition) {
-        while self.closing.is_abandoned() {
-            let Some(batch) = partition.lock().pop_sealed() else {
-                return;
-            };
-            let topic = (Arc::clone(&partition.topic), partition.index);
-            let trail = Trail::new(batch.opened, batch.sealed);
-            let error = ProduceError::new(ErrorKind::Aborted, topic, trail, false);
-            let spent = self.settle(batch, Settled::Failed(error));
-            self.release(partition, spent);
-        }
-    }
-
-    /// Gives every record of the batch its outcome. The batch's memory is held until it is
-    /// [released](Self::release).
-    pub(crate) fn settle(&self, batch: SealedBatch, settled: Settled) -> SpentBatch {
-        let failed = matches!(settled, Settled::Failed(_));
-        let spent = batch.settle(settled);
-        if failed {
-            self.counters.failed(spent.count);
-        }
-        self.generations.settle_batch(spent.generation);
-        spent
-    }
-
-    /// Gives back what a settled batch held, once no write of it is under way.
-    pub(crate) fn release(&self, partition: &Partition, spent: SpentBatch) {
-        let line = {
-            let mut state = partition.lock();
-            state.held -= spent.held;
-            state.line()
-        };
-        self.memory.release(spent.held, line, Some(spent.body));
     }
 
     fn signal_locked(&self, partition: &Partition, state: &mut PartitionState) {

@@ -4,7 +4,11 @@
 //! OpenBatch ── seal ──▶ SealedBatch ── settle ──▶ SpentBatch ── release
 //! takes records         is sent, again            every record has its outcome;
 //!                       and again                 its memory is held while a write may be under way
+//!                           │
+//!                           └── split ──▶ several SealedBatches with its records
 //! ```
+
+mod split;
 
 use std::sync::Arc;
 
@@ -13,6 +17,7 @@ use raban_protocol::compression::Codec;
 use raban_protocol::primitives::Records;
 use raban_protocol::record_batch::{HEADER_LEN, RecordRef, RecordsBuilder, SealedRecords};
 
+pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
 use crate::delivery::{BatchResult, Delivery, Settled};
 use crate::error::{ErrorKind, ProduceError};
@@ -167,6 +172,10 @@ impl SealedBatch {
     /// The newest of the records' timestamps.
     pub(crate) fn max_timestamp(&self) -> i64 {
         self.records.max_timestamp()
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
     }
 
     pub(crate) fn topic(&self) -> &Arc<str> {

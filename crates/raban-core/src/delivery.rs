@@ -1,4 +1,12 @@
 //! One shared result per batch; a record's handle is a pointer to it and an index.
+//!
+//! ```text
+//! undecided ── settle ──▶ settled: every record has its outcome
+//!     └─────── split ───▶ split: each range of records has another result, undecided yet
+//! ```
+//!
+//! Each result is decided once, by the sender. A handle follows splits down to the result that holds its
+//! record, and there is one lock at a time: that of the result at hand.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -62,30 +70,39 @@ impl Delivery {
 
     /// Whether the outcome is there.
     pub fn is_settled(&self) -> bool {
-        self.batch.settled.get().is_some()
+        self.settled().is_some()
     }
 
     /// The outcome, if it is there.
     pub fn try_outcome(&self) -> Option<Result<RecordMetadata, ProduceError>> {
-        self.batch
-            .settled
-            .get()
-            .map(|settled| self.outcome(settled))
+        self.settled()
+            .map(|(settled, index)| self.outcome(settled, index))
     }
 
     /// What the record went through: after a failure always, after a success only when it took more
     /// than one attempt, `None` before the outcome. All records of a batch share it.
     pub fn trail(&self) -> Option<Arc<Trail>> {
-        match self.batch.settled.get()? {
-            Settled::Acknowledged { trail, .. } => trail.clone(),
-            Settled::Failed(error) => Some(error.shared_trail()),
+        match self.settled()? {
+            (Settled::Acknowledged { trail, .. }, _) => trail.clone(),
+            (Settled::Failed(error), _) => Some(error.shared_trail()),
         }
     }
 
     /// Lets go of the handle on purpose; the same as dropping it.
     pub fn detach(self) {}
 
-    fn outcome(&self, settled: &Settled) -> Result<RecordMetadata, ProduceError> {
+    /// The outcome of the batch, and the record's index in it.
+    fn settled(&self) -> Option<(&Settled, u32)> {
+        let (mut batch, mut index) = (&self.batch, self.index);
+        loop {
+            match batch.decision.get()? {
+                Decision::Settled(settled) => return Some((settled, index)),
+                Decision::Split(parts) => (batch, index) = part_of(parts, index),
+            }
+        }
+    }
+
+    fn outcome(&self, settled: &Settled, index: u32) -> Result<RecordMetadata, ProduceError> {
         match settled {
             Settled::Acknowledged {
                 base_offset,
@@ -94,7 +111,7 @@ impl Delivery {
             } => Ok(RecordMetadata {
                 topic: Arc::clone(&self.batch.topic),
                 partition: self.batch.partition,
-                offset: base_offset.map(|base| base + i64::from(self.index)),
+                offset: base_offset.map(|base| base + i64::from(index)),
                 timestamp: log_append_time.unwrap_or(self.timestamp),
                 serialized_key_size: usize::try_from(self.key_size).ok(),
                 serialized_value_size: usize::try_from(self.value_size).ok(),
@@ -102,28 +119,40 @@ impl Delivery {
             Settled::Failed(error) => Err(error.clone()),
         }
     }
+
+    /// Holds on to the result that has the record now; true if that is another one.
+    fn follow_split(&mut self) -> bool {
+        let Some(Decision::Split(parts)) = self.batch.decision.get() else {
+            return false;
+        };
+        let (part, index) = part_of(parts, self.index);
+        self.batch = Arc::clone(part);
+        self.index = index;
+        self.slot = NO_SLOT;
+        true
+    }
 }
 
 impl Future for Delivery {
     type Output = Result<RecordMetadata, ProduceError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.is_settled() {
-            self.slot = self.batch.register(self.slot, cx.waker());
-        }
-        // Looked at again after registering: it may have been settled between the two.
-        match self.batch.settled.get() {
-            Some(settled) => Poll::Ready(self.outcome(settled)),
-            None => Poll::Pending,
+        let this = &mut *self;
+        loop {
+            while this.follow_split() {}
+            if let Some((settled, index)) = this.settled() {
+                return Poll::Ready(this.outcome(settled, index));
+            }
+            if this.batch.register(&mut this.slot, cx.waker()) {
+                return Poll::Pending;
+            }
         }
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if !self.is_settled() {
-            self.batch.unobserved.fetch_add(1, Ordering::Relaxed);
-        }
+        while !self.batch.leave() && self.follow_split() {}
     }
 }
 
@@ -140,52 +169,197 @@ pub(crate) enum Settled {
     Failed(ProduceError),
 }
 
+/// What became of a batch's result.
+#[derive(Debug)]
+enum Decision {
+    Settled(Settled),
+    Split(Vec<Part>),
+}
+
+/// A range of a batch's records that has another result now.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The range's first record.
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    pub(crate) result: Arc<BatchResult>,
+    /// The index of the range's first record there.
+    pub(crate) index: u32,
+}
+
+/// Where a record of this index is now. The parts follow one another without a gap.
+fn part_of(parts: &[Part], index: u32) -> (&Arc<BatchResult>, u32) {
+    let behind = parts.partition_point(|part| part.first <= index);
+    let part = &parts[behind - 1];
+    (&part.result, part.index + (index - part.first))
+}
+
 /// What all records of a batch share.
 #[derive(Debug)]
 pub(crate) struct BatchResult {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
-    settled: OnceLock<Settled>,
+    decision: OnceLock<Decision>,
     wakers: Mutex<Vec<Waker>>,
-    /// Handles dropped before the outcome was there.
+    /// Handles dropped before the decision, and `DECIDED`.
     unobserved: AtomicU32,
 }
+
+/// Set in `unobserved` after the decision: from then on nothing is counted there.
+const DECIDED: u32 = 1 << 31;
 
 impl BatchResult {
     pub(crate) fn new(topic: Arc<str>, partition: i32) -> Arc<Self> {
         Arc::new(Self {
             topic,
             partition,
-            settled: OnceLock::new(),
+            decision: OnceLock::new(),
             wakers: Mutex::new(Vec::new()),
             unobserved: AtomicU32::new(0),
         })
     }
 
+    /// Another result of the same partition.
+    pub(crate) fn sibling(&self) -> Arc<Self> {
+        Self::new(Arc::clone(&self.topic), self.partition)
+    }
+
     /// Settles all records at once and wakes whoever waits. Returns how many handles nobody holds
-    /// any more. Settling twice is a bug.
+    /// any more. Deciding twice is a bug.
     pub(crate) fn settle(&self, settled: Settled) -> u32 {
-        assert!(self.settled.set(settled).is_ok(), "a batch is settled once");
+        let unobserved = self.decide(Decision::Settled(settled));
+        self.wake();
+        unobserved
+    }
+
+    /// Hands the records over to the results of these parts, all of them, in order. Whoever waits is
+    /// woken, to wait there. It isn't known which handles were dropped, but how many: the first parts
+    /// take over the count.
+    pub(crate) fn split(&self, parts: Vec<Part>) {
+        let results: Vec<(Arc<Self>, u32)> = parts
+            .iter()
+            .map(|part| (Arc::clone(&part.result), part.count))
+            .collect();
+        let mut unobserved = self.decide(Decision::Split(parts));
+        for (result, count) in results {
+            let taken = unobserved.min(count);
+            result.unobserved.fetch_add(taken, Ordering::AcqRel);
+            unobserved -= taken;
+        }
+        self.wake();
+    }
+
+    /// Returns how many handles were dropped before.
+    fn decide(&self, decision: Decision) -> u32 {
+        let first = self.decision.set(decision).is_ok();
+        assert!(first, "a batch is settled or split once");
+        self.unobserved.fetch_or(DECIDED, Ordering::AcqRel)
+    }
+
+    fn wake(&self) {
         let wakers = {
             let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
-        self.unobserved.load(Ordering::Relaxed)
     }
 
-    /// One slot a handle, so that polling again and again takes no more room.
-    fn register(&self, slot: u32, waker: &Waker) -> u32 {
+    /// Counts a dropped handle; false after the decision.
+    fn leave(&self) -> bool {
+        self.decision.get().is_none()
+            && self.unobserved.fetch_add(1, Ordering::AcqRel) & DECIDED == 0
+    }
+
+    /// Has `waker` woken by the decision; false if that was made before. One slot a handle, so that
+    /// polling again and again takes no more room.
+    fn register(&self, slot: &mut u32, waker: &Waker) -> bool {
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
-        // Settled in between: `settle` may have taken the wakers already.
-        if self.settled.get().is_some() {
-            return slot;
+        // Looked at under the lock: who decides takes the wakers after that.
+        if self.decision.get().is_some() {
+            return false;
         }
-        if let Some(held) = wakers.get_mut(slot as usize) {
+        if let Some(held) = wakers.get_mut(*slot as usize) {
             held.clone_from(waker);
-            return slot;
+        } else {
+            *slot = u32::try_from(wakers.len()).unwrap_or(NO_SLOT);
+            wakers.push(waker.clone());
         }
-        wakers.push(waker.clone());
-        u32::try_from(wakers.len() - 1).unwrap_or(NO_SLOT)
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn parts(result: &Arc<BatchResult>) -> (Arc<BatchResult>, Arc<BatchResult>, Vec<Part>) {
+        let (first, second) = (result.sibling(), result.sibling());
+        let part = |first, result: &Arc<BatchResult>| Part {
+            first,
+            count: 2,
+            result: Arc::clone(result),
+            index: 0,
+        };
+        let parts = vec![part(0, &first), part(2, &second)];
+        (first, second, parts)
+    }
+
+    fn acknowledged(base_offset: i64) -> Settled {
+        Settled::Acknowledged {
+            base_offset: Some(base_offset),
+            log_append_time: None,
+            trail: None,
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_a_split_and_waits_for_the_part() {
+        let result = BatchResult::new("t".into(), 0);
+        let mut delivery = Delivery::new(Arc::clone(&result), 3, 0, None, None);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let wakes = || woken.0.load(Ordering::SeqCst);
+        assert!(Pin::new(&mut delivery).poll(&mut cx).is_pending());
+        let (first, second, parts) = parts(&result);
+        result.split(parts);
+        assert_eq!(wakes(), 1);
+        assert!(Pin::new(&mut delivery).poll(&mut cx).is_pending());
+        first.settle(acknowledged(10));
+        assert_eq!(wakes(), 1);
+        assert!(!delivery.is_settled());
+        second.settle(acknowledged(20));
+        assert_eq!(wakes(), 2);
+        let Poll::Ready(Ok(metadata)) = Pin::new(&mut delivery).poll(&mut cx) else {
+            panic!("it is settled");
+        };
+        assert_eq!(metadata.offset, Some(21));
+    }
+
+    #[test]
+    fn handles_dropped_around_a_split_are_counted_once() {
+        let result = BatchResult::new("t".into(), 0);
+        let handle = |index| Delivery::new(Arc::clone(&result), index, 0, None, None);
+        let handles: Vec<_> = (0..4).map(handle).collect();
+        let [a, b, c, d] = handles.try_into().expect("four were made");
+        drop((a, b));
+        let (first, second, parts) = parts(&result);
+        result.split(parts);
+        drop(c);
+        assert_eq!(first.settle(acknowledged(0)), 2);
+        assert_eq!(second.settle(acknowledged(2)), 1);
+        drop(d);
     }
 }

@@ -408,7 +408,7 @@ fn refusal(code: ErrorCode, message: Option<&str>) -> String {
     let words = message.unwrap_or(code.message());
     match code {
         ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => format!(
-            "{}; raise the topic's max.message.bytes, or send smaller records (or batches: batch.size)",
+            "{}; raise the topic's max.message.bytes, or send smaller records",
             words.trim_end_matches('.')
         ),
         _ => words.to_owned(),
@@ -450,7 +450,7 @@ mod tests {
         assert_eq!(
             refused(ErrorCode::MESSAGE_TOO_LARGE, Some("Too much.")),
             "refused by the broker: MESSAGE_TOO_LARGE (10): Too much; raise the topic's max.message.bytes, \
-             or send smaller records (or batches: batch.size)"
+             or send smaller records"
         );
         assert_eq!(
             refused(ErrorCode::INVALID_RECORD, Some("No key.")),

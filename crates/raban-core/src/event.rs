@@ -61,6 +61,23 @@ pub enum Event {
         /// How the attempt ended.
         outcome: AttemptOutcome,
     },
+    /// A batch that a broker refused was taken apart, and what can be sent is sent again.
+    #[error(
+        "topic {topic}, partition {partition}: a batch was answered {code}; {records} of its records are sent \
+         again in {batches} new batches"
+    )]
+    Split {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// The broker's answer.
+        code: ErrorCode,
+        /// The records that are sent again.
+        records: u32,
+        /// In how many batches.
+        batches: usize,
+    },
     /// Batches in doubt need not be any more.
     #[error(
         "topic {topic}, partition {partition}: {records} records in doubt were resolved after {took:.1?}: {how}"
@@ -102,6 +119,7 @@ impl Event {
             Self::ConnectionTrouble(_)
             | Self::ClusterTrouble(_)
             | Self::Retry { .. }
+            | Self::Split { .. }
             | Self::Resolved { .. } => Level::Info,
             Self::Connected { .. } | Self::ProducerId { .. } => Level::Debug,
         }

@@ -64,6 +64,17 @@ impl Stamp {
         base_sequence: -1,
     };
 
+    /// The stamp that follows on `count` records of this one.
+    pub(crate) fn behind(self, count: u32) -> Self {
+        if self == Self::NONE {
+            return self;
+        }
+        Self {
+            base_sequence: wrapping_sequence(self.base_sequence, count),
+            ..self
+        }
+    }
+
     /// The sequence of the last of `count` records.
     pub(crate) fn last_sequence(self, count: u32) -> i32 {
         wrapping_sequence(self.base_sequence, count.saturating_sub(1))

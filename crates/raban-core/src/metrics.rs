@@ -15,6 +15,8 @@ pub struct Metrics {
     pub record_resolve_total: u64,
     /// `record-error-total`: records that failed.
     pub record_error_total: u64,
+    /// `batch-split-total`: batches that were too large for their topic and taken apart.
+    pub batch_split_total: u64,
     /// `byte-total`: bytes of batches handed to connections for the first time, compressed.
     pub byte_total: u64,
     /// `request-total`: requests of every kind.
@@ -35,6 +37,7 @@ pub(crate) struct Counters {
     retried: AtomicU64,
     resolved: AtomicU64,
     failed: AtomicU64,
+    split: AtomicU64,
     bytes: AtomicU64,
     requests: AtomicU64,
     in_flight_max: AtomicU64,
@@ -61,6 +64,10 @@ impl Counters {
         self.failed.fetch_add(u64::from(records), Ordering::Relaxed);
     }
 
+    pub(crate) fn split(&self) {
+        self.split.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
@@ -81,6 +88,7 @@ impl Counters {
             record_retry_total: get(&self.retried),
             record_resolve_total: get(&self.resolved),
             record_error_total: get(&self.failed),
+            batch_split_total: get(&self.split),
             byte_total: get(&self.bytes),
             request_total: get(&self.requests),
             requests_in_flight_max: get(&self.in_flight_max),

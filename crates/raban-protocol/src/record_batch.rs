@@ -82,6 +82,17 @@ pub struct Record {
     pub headers: Vec<Header>,
 }
 
+impl Record {
+    /// The record as it is appended; its timestamp goes with it.
+    pub fn borrowed(&self) -> RecordRef<'_> {
+        RecordRef {
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: &self.headers,
+        }
+    }
+}
+
 /// The most that a batch of this record alone can take, uncompressed, in bytes.
 ///
 /// This is the size that Kafka's producer compares with `max.request.size` and `buffer.memory`.

@@ -58,6 +58,13 @@ impl Generations {
         Some(generation)
     }
 
+    /// Counts `more` batches of this generation, made of one that isn't settled.
+    pub(crate) fn split_batch(&self, generation: Generation, more: usize) {
+        let mut state = self.state();
+        let count = state.unsettled.get_mut(&generation);
+        *count.expect("a batch is counted from its opening to its settling") += more;
+    }
+
     /// Counts a batch as settled; wakes the flushes that waited for the last of its generation.
     pub(crate) fn settle_batch(&self, generation: Generation) {
         let mut state = self.state();

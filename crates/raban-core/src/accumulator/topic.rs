@@ -10,7 +10,7 @@ use super::ratio::CompressionRatio;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::partitioner::Sticky;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::time::Instant;
 
@@ -23,6 +23,8 @@ pub struct Topic {
     name: Arc<str>,
     pub(crate) sticky: Sticky,
     pub(crate) ratio: Arc<CompressionRatio>,
+    /// Bytes of the smallest batch that a broker found too large.
+    refused_size: AtomicUsize,
     view: RwLock<Arc<TopicView>>,
     waiting: Mutex<BTreeSet<WaitId>>,
     trouble: Mutex<Option<Cause>>,
@@ -79,6 +81,7 @@ impl Topic {
             name: Arc::from(name),
             sticky,
             ratio: Arc::default(),
+            refused_size: AtomicUsize::new(usize::MAX),
             view: RwLock::default(),
             waiting: Mutex::default(),
             trouble: Mutex::default(),
@@ -127,6 +130,25 @@ impl Topic {
 
     fn waiting(&self) -> MutexGuard<'_, BTreeSet<WaitId>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A broker found a batch of this size too large. Returns the smallest such size.
+    pub(crate) fn refuse_size(&self, bytes: usize) -> usize {
+        self.refused_size
+            .fetch_min(bytes, Ordering::Relaxed)
+            .min(bytes)
+    }
+
+    /// The topic's limit may have been raised: larger batches are tried again, little by little.
+    pub(crate) fn forgive_size(&self) {
+        let size = self.refused_size.load(Ordering::Relaxed);
+        self.refused_size
+            .store(size.saturating_mul(2), Ordering::Relaxed);
+    }
+
+    /// Bytes of a batch that the brokers are expected to take.
+    pub(crate) fn expected_limit(&self) -> usize {
+        self.refused_size.load(Ordering::Relaxed) / 2
     }
 
     pub(crate) fn set_trouble(&self, cause: Option<Cause>) {

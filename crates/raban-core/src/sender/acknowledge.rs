@@ -1,9 +1,12 @@
 //! What a broker's answer, or the lack of one, means for each batch: settle it, or rewind to drain.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
+use raban_protocol::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse,
+};
 
 use super::Sender;
 use super::partition_queue::{Entry, EntryBatch, Sent};
@@ -26,6 +29,8 @@ pub(super) struct Outcome {
     base_offset: i64,
     log_append_time: i64,
     message: Option<String>,
+    /// Records that are refused, and why (KIP-467).
+    culprits: BTreeMap<u32, Option<String>>,
     /// The leader and its epoch, if this broker knows another one (KIP-951).
     leader: Option<(i32, i32)>,
 }
@@ -37,12 +42,25 @@ impl From<&PartitionProduceResponse> for Outcome {
             base_offset: response.base_offset,
             log_append_time: response.log_append_time_ms,
             message: response.error_message.clone(),
+            culprits: culprits(&response.record_errors),
             leader: (response.current_leader.leader_id >= 0).then_some((
                 response.current_leader.leader_id,
                 response.current_leader.leader_epoch,
             )),
         }
     }
+}
+
+/// The refused records by their index; of two errors of one record the first holds.
+fn culprits(errors: &[BatchIndexAndErrorMessage]) -> BTreeMap<u32, Option<String>> {
+    let mut culprits = BTreeMap::new();
+    for error in errors {
+        if let Ok(index) = u32::try_from(error.batch_index) {
+            let words = || error.batch_index_error_message.clone();
+            culprits.entry(index).or_insert_with(words);
+        }
+    }
+    culprits
 }
 
 impl Sender {
@@ -134,6 +152,13 @@ impl Sender {
                 }
             }
             Verdict::Resolve => self.out_of_order(now, id, index, code),
+            Verdict::Split => self.split_batch(id, index, code, outcome.message),
+            Verdict::Separate => {
+                let Outcome {
+                    message, culprits, ..
+                } = outcome;
+                self.separate_culprits(id, index, code, message, &culprits);
+            }
             Verdict::Fail => {
                 let message = outcome.message;
                 self.refuse(id, index, ErrorKind::Rejected { code, message });
@@ -231,7 +256,7 @@ impl Sender {
         let queue = self.queue(id);
         queue.confirmed = true;
         // A duplicate's answer has an append time even where the topic keeps the records' own.
-        if entry.attempts == 1 {
+        if !entry.may_have_been_written() {
             queue.log_append_time = outcome.log_append_time >= 0;
         }
         let settled = Settled::Acknowledged {
@@ -279,7 +304,7 @@ impl Sender {
     }
 
     /// An attempt was refused for good. That says nothing of the attempts before it.
-    fn refuse(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
+    pub(super) fn refuse(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
         let idempotent = self.config.enable_idempotence;
         let queue = self.queue(id);
         let entry = &mut queue.entries[index];
@@ -296,7 +321,7 @@ impl Sender {
         let retries = self.config.retries;
         let queue = self.queue(id);
         let entry = &queue.entries[index];
-        let attempts = entry.attempts;
+        let attempts = entry.attempts - entry.refusals;
         if !entry.is_live() || attempts > retries {
             let last = outcome;
             let retries = attempts.saturating_sub(1);

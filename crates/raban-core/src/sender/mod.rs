@@ -10,6 +10,7 @@ mod drain;
 mod links;
 mod partition_queue;
 mod resolve;
+mod split;
 mod timeouts;
 mod timers;
 mod topics;

@@ -67,6 +67,8 @@ pub(crate) struct Entry {
     pub(crate) sent: Option<Sent>,
     pub(crate) trail: Trail,
     pub(crate) attempts: u32,
+    /// Attempts after which the batch was taken apart: they don't count as retries.
+    pub(crate) refusals: u32,
     /// An attempt under this stamp may have put it into the log without saying so. Only an answer
     /// about the log clears it, never a later rejection.
     pub(crate) in_doubt: bool,
@@ -221,6 +223,7 @@ impl Entry {
             stamp: None,
             sent: None,
             attempts: 0,
+            refusals: 0,
             in_doubt: false,
             unanswered_by: Vec::new(),
             was_in_doubt: false,

@@ -39,6 +39,7 @@ impl Sender {
             match news {
                 TopicNews::Known { id, partitions } => {
                     topic.set_trouble(None);
+                    topic.forgive_size();
                     settled &= self.take_partitions(now, &name, id, &partitions);
                 }
                 TopicNews::NotYet(code) => {

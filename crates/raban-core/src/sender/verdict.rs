@@ -14,6 +14,10 @@ pub(crate) enum Verdict {
     /// The broker doesn't take the sequence of the oldest batch, or has it without saying where: find
     /// out, then acknowledge it or send it again, under a new epoch where it isn't in the log.
     Resolve,
+    /// It is too large: send its records again in smaller ones.
+    Split,
+    /// Some of its records are refused: send the others again.
+    Separate,
     /// It failed for good.
     Fail,
 }
@@ -42,10 +46,32 @@ pub(crate) fn verdict(code: ErrorCode, situation: Situation) -> Verdict {
                 Verdict::Rewind
             }
         }
+        code if is_too_large(code) => Verdict::Split,
+        code if is_of_records(code) => Verdict::Separate,
         code if code.is_invalid_metadata() => Verdict::Retry { refresh: true },
         code if code.is_retriable() => Verdict::Retry { refresh: false },
         _ => Verdict::Fail,
     }
+}
+
+fn is_too_large(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE
+    )
+}
+
+/// Whether single records may be the cause (KIP-467).
+fn is_of_records(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::INVALID_RECORD | ErrorCode::INVALID_TIMESTAMP
+    )
+}
+
+/// Whether the batch's records, or some of them, may be taken in other batches.
+pub(crate) fn may_be_taken_apart(code: ErrorCode) -> bool {
+    is_too_large(code) || is_of_records(code)
 }
 
 /// Whether the broker may have appended the batch although it answered with this error.
@@ -68,7 +94,7 @@ mod tests {
     #[test]
     fn verdicts() {
         use ErrorCode as E;
-        use Verdict::{Acknowledge, Fail, Resolve, Retry, Rewind};
+        use Verdict::{Acknowledge, Fail, Resolve, Retry, Rewind, Separate, Split};
         let oldest = Situation {
             idempotent: true,
             oldest: true,
@@ -99,9 +125,11 @@ mod tests {
             (E::UNKNOWN_TOPIC_ID, plain, Retry { refresh: true }),
             (E::NOT_ENOUGH_REPLICAS, oldest, Retry { refresh: false }),
             (E::REQUEST_TIMED_OUT, oldest, Retry { refresh: false }),
-            (E::MESSAGE_TOO_LARGE, oldest, Fail),
+            (E::MESSAGE_TOO_LARGE, oldest, Split),
+            (E::RECORD_LIST_TOO_LARGE, plain, Split),
             (E::TOPIC_AUTHORIZATION_FAILED, oldest, Fail),
-            (E::INVALID_RECORD, oldest, Fail),
+            (E::INVALID_RECORD, oldest, Separate),
+            (E::INVALID_TIMESTAMP, plain, Separate),
             (E::UNKNOWN_SERVER_ERROR, oldest, Fail),
             (E(999), oldest, Fail),
         ];

@@ -99,6 +99,8 @@ pub(crate) struct Harness {
     pub(crate) hint: Option<(i32, i32)>,
     /// The offset that answers with an error tell; -1: none.
     pub(crate) error_base_offset: i64,
+    /// The records that the next answer blames (KIP-467).
+    pub(crate) record_errors: Vec<BatchIndexAndErrorMessage>,
     /// Metadata is answered with this.
     pub(crate) metadata_error: ErrorCode,
     /// Hosts that were connected to, in order.
@@ -154,6 +156,7 @@ impl Harness {
             log: BrokerLog::default(),
             hint: None,
             error_base_offset: -1,
+            record_errors: Vec::new(),
             metadata_error: ErrorCode::NONE,
             connected_to: Vec::new(),
             questions: Vec::new(),
@@ -391,6 +394,7 @@ impl Harness {
             .map(|(index, batch)| (*index, batch.records.len() as i64))
             .collect();
         let hint = self.hint.take();
+        let record_errors = std::mem::take(&mut self.record_errors);
         let responses = produced
             .request
             .topic_data
@@ -416,6 +420,7 @@ impl Harness {
                             error_code: code,
                             base_offset,
                             log_append_time_ms: self.log_append_time,
+                            record_errors: record_errors.clone(),
                             current_leader: hint.map_or_else(LeaderIdAndEpoch::default, |hint| {
                                 let (leader_id, leader_epoch) = hint;
                                 LeaderIdAndEpoch {

@@ -13,6 +13,7 @@ mod memory;
 mod metadata;
 mod order;
 mod retries;
+mod split;
 mod timeouts;
 mod trail;
 mod verdicts;

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::checksum::Suffix;
 use super::header::CRC_COVERS_FROM;
 use super::varint::{MAX_VARINT_LEN, MAX_VARLONG_LEN, Prefix, varint_len, varlong_len};
-use super::{BatchHeader, HEADER_LEN, MAGIC, RecordRef, record_int};
+use super::{BatchError, BatchHeader, HEADER_LEN, MAGIC, RecordReader, RecordRef, record_int};
 use crate::compression::{Codec, Compression, CompressionError};
 use crate::primitives::Records;
 
@@ -219,6 +219,29 @@ impl SealedRecords {
     /// Costs the same for every size of batch: the checksum of the header is combined with that of the body.
     pub fn stamp(&self, producer_id: i64, epoch: i16, base_sequence: i32) -> Records {
         let mut header = BatchHeader {
+            producer_id,
+            producer_epoch: epoch,
+            base_sequence,
+            ..self.header()
+        };
+        let covered = header.write();
+        header.crc = self.checksum.behind(&covered[CRC_COVERS_FROM..]);
+        let header = Bytes::copy_from_slice(&header.write());
+        Records::new(vec![header, self.body.clone()])
+    }
+
+    /// The records again, decompressed, with offsets counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RecordReader::new`]. They don't come of bytes that this process sealed.
+    pub fn read(&self) -> Result<RecordReader, BatchError> {
+        RecordReader::new(&self.header(), self.body.clone(), self.uncompressed_len)
+    }
+
+    /// The header without identity and checksum.
+    fn header(&self) -> BatchHeader {
+        BatchHeader {
             base_offset: 0,
             batch_length: record_int(self.len() - 12),
             partition_leader_epoch: NO_LEADER_EPOCH,
@@ -228,15 +251,11 @@ impl SealedRecords {
             last_offset_delta: self.count as i32 - 1,
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,
-            producer_id,
-            producer_epoch: epoch,
-            base_sequence,
+            producer_id: -1,
+            producer_epoch: -1,
+            base_sequence: -1,
             record_count: self.count as i32,
-        };
-        let covered = header.write();
-        header.crc = self.checksum.behind(&covered[CRC_COVERS_FROM..]);
-        let header = Bytes::copy_from_slice(&header.write());
-        Records::new(vec![header, self.body.clone()])
+        }
     }
 
     /// Bytes of the whole batch, header included, as it is sent.

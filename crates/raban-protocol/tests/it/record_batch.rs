@@ -225,6 +225,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
+    fn sealed_records_can_be_read_again(records in records(), codec in codec()) {
+        let mut builder = RecordsBuilder::new(BytesMut::new());
+        for record in &records {
+            builder.append(record.timestamp, &record.as_ref());
+        }
+        let (sealed, _) = builder.seal(&codec, BytesMut::new()).unwrap();
+        let read: Result<Vec<_>, _> = sealed.read().unwrap().collect();
+        prop_assert_eq!(read.unwrap(), expected(&records));
+    }
+
+    #[test]
     fn records_round_trip(
         records in records(),
         codec in codec(),

@@ -14,6 +14,7 @@ use crate::error::{ErrorKind, Unresolved};
 use crate::event::Event;
 use crate::sender::Sender;
 use crate::sender::partition_queue::{Entry, EntryBatch};
+use crate::sender::verdict::may_be_taken_apart;
 use crate::time::Instant;
 use crate::trail::{Found, Resolution, ResolvedBy};
 
@@ -179,6 +180,10 @@ impl Sender {
                 entry.in_doubt = false;
                 entry.unanswered_by.clear();
                 match entry.refused.take() {
+                    // No longer in doubt, it is refused once more, and then taken apart.
+                    Some(ErrorKind::Rejected { code, .. }) if may_be_taken_apart(code) => {
+                        Some(entry)
+                    }
                     Some(kind) => self.give_up_entry(id, entry, kind),
                     None => Some(entry),
                 }
