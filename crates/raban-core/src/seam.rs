@@ -18,6 +18,7 @@ mod flush;
 mod harness;
 mod memory;
 mod signal;
+mod split;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -74,6 +75,15 @@ struct App {
 impl App {
     /// With the driver, which ends when the producer has closed.
     fn start(settings: &[(&str, &str)], partitions: i32) -> (Self, JoinHandle<Log>) {
+        Self::start_with(settings, partitions, None)
+    }
+
+    /// Of a topic with one partition the broker finds batches of more than `most` records too large.
+    fn start_with(
+        settings: &[(&str, &str)],
+        partitions: i32,
+        most: Option<usize>,
+    ) -> (Self, JoinHandle<Log>) {
         let mut harness = Harness::new(settings);
         harness.partitions = partitions;
         let app = Self {
@@ -81,7 +91,7 @@ impl App {
             topic: harness.topic(),
             now: harness.now,
         };
-        (app, thread::spawn(move || drive(harness)))
+        (app, thread::spawn(move || drive(harness, most)))
     }
 
     fn enqueue(&self, partition: i32, value: &str) -> Result<Delivery, EnqueueError> {
@@ -126,7 +136,7 @@ fn record(partition: i32, value: &str) -> NewRecord<'_> {
 }
 
 /// Sleeps until the sender is woken, does what it asks for, and answers each Produce request now or a little later.
-fn drive(mut harness: Harness) -> Log {
+fn drive(mut harness: Harness, most: Option<usize>) -> Log {
     let mut log = Log::new();
     let mut waker = None;
     block_on(poll_fn(|cx| {
@@ -134,7 +144,7 @@ fn drive(mut harness: Harness) -> Log {
         harness.run();
         if !harness.produced.is_empty() {
             if thread_rng().gen_bool(0.5) {
-                answer(&mut harness, &mut log);
+                answer(&mut harness, &mut log, most);
             }
             cx.waker().wake_by_ref();
         }
@@ -147,8 +157,19 @@ fn drive(mut harness: Harness) -> Log {
     log
 }
 
-fn answer(harness: &mut Harness, log: &mut Log) {
-    for (partition, batch) in harness.produced[0].batches() {
+fn answer(harness: &mut Harness, log: &mut Log, most: Option<usize>) {
+    let batches = harness.produced[0].batches();
+    if let (Some(most), [(partition, batch)]) = (most, &batches[..]) {
+        let next = log.get(partition).map_or(0, Vec::len);
+        if batch.records.len() > most {
+            return harness.answer_next(ErrorCode::MESSAGE_TOO_LARGE);
+        }
+        // It came behind a refused one.
+        if batch.header.base_sequence as usize != next {
+            return harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
+    }
+    for (partition, batch) in batches {
         let values = batch.records.iter().map(|record| {
             let value = record.value.as_deref().unwrap();
             String::from_utf8(value.to_vec()).unwrap()
