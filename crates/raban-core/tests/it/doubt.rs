@@ -134,6 +134,7 @@ fn without_the_right_to_read_fresh_records_are_sent_again() {
     harness.log.denied = true;
     harness.lose_answers(1);
     harness.advance(SECOND);
+    assert_eq!(harness.accumulator.metrics().record_resolve_total, 0);
     assert_eq!(harness.produced[0].values(), ["a"]);
     harness.answer_next(ErrorCode::NONE);
     assert!(deliveries[0].try_outcome().unwrap().is_ok());

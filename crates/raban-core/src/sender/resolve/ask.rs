@@ -24,6 +24,7 @@ use crate::error::Unresolved;
 use crate::sender::Sender;
 use crate::sender::links::decode;
 use crate::time::Instant;
+use crate::trail::Found;
 
 /// ListOffsets: the log's start.
 const EARLIEST: i64 = -2;
@@ -247,7 +248,7 @@ impl Sender {
         resolution.state = state;
         let last_timestamp = known.map_or(0, |state| state.last_timestamp);
         if self.may_resend(id, state, last_timestamp) {
-            self.send_again(now, id);
+            self.send_again(now, id, Found::Remembered);
         } else {
             self.step_to(now, id, Step::Start);
         }

@@ -19,15 +19,16 @@ use crate::time::Instant;
 use crate::trail::{Found, Resolution, ResolvedBy};
 
 impl Sender {
-    /// The leader remembers what it has: it drops a copy of that.
-    pub(super) fn send_again(&mut self, now: Instant, id: PartitionId) {
+    /// The batches are sent again under their stamps: the leader is known to remember what it has, or nothing
+    /// speaks against it.
+    pub(super) fn send_again(&mut self, now: Instant, id: PartitionId, found: Found) {
         let began = self.conclude(now, id);
         let queue = self.queue(id);
         queue.doubt.may_resend = true;
         let resolution = Resolution {
             broker: queue.leader.unwrap_or(-1),
             by: ResolvedBy::Asking,
-            found: Found::Remembered,
+            found: found.clone(),
             duration: now - began,
         };
         let mut records = 0;
@@ -35,12 +36,10 @@ impl Sender {
             entry.trail.resolution(resolution.clone());
             records += entry.count();
         }
-        self.resolved(
-            id,
-            records,
-            "the broker remembers this producer",
-            now - began,
-        );
+        if found == Found::Remembered {
+            let how = "the broker remembers this producer";
+            self.resolved(id, records, how, now - began);
+        }
         self.evaluate(now, id);
     }
 
@@ -64,7 +63,7 @@ impl Sender {
         if broken || !is_fresh || confirmed.is_some_and(|confirmed| start > confirmed) {
             self.cannot_tell(now, id, Unresolved::ReadDenied);
         } else {
-            self.send_again(now, id);
+            self.send_again(now, id, Found::Unknown);
         }
     }
 
