@@ -39,6 +39,7 @@ public final class KafkaControl {
             switch (args[0]) {
                 case "controller" -> System.out.println(admin.describeMetadataQuorum().quorumInfo().get().leaderId());
                 case "await-in-sync" -> awaitInSync(admin, rest);
+                case "await-forgotten" -> awaitForgotten(admin, rest);
                 case "elect-preferred" -> {
                     awaitInSync(admin, rest);
                     electPreferred(admin, rest);
@@ -78,6 +79,18 @@ public final class KafkaControl {
             .allMatch(partition -> leads(partition).isPresent() && partition.isr().size() == partition.replicas().size()));
     }
 
+    /** Waits until no leader of the topics' partitions remembers an idempotent producer. */
+    private static void awaitForgotten(Admin admin, List<String> topics) throws Exception {
+        Set<TopicPartition> all = partitions(admin, topics);
+        await("producers of " + topics + " are remembered", () -> admin.describeProducers(all).all().get().values().stream()
+            .allMatch(partition -> partition.activeProducers().isEmpty()));
+    }
+
+    private static Set<TopicPartition> partitions(Admin admin, List<String> topics) throws Exception {
+        return describe(admin, topics).stream().flatMap(topic -> topic.partitions().stream()
+            .map(partition -> new TopicPartition(topic.name(), partition.partition()))).collect(Collectors.toSet());
+    }
+
     /** So many times: each partition's next replica becomes the preferred one and is elected. */
     private static void moveLeaders(Admin admin, int times, List<String> topics) throws Exception {
         for (int i = 0; i < times; i++) {
@@ -97,8 +110,7 @@ public final class KafkaControl {
     }
 
     private static void electPreferred(Admin admin, List<String> topics) throws Exception {
-        Set<TopicPartition> all = describe(admin, topics).stream().flatMap(topic -> topic.partitions().stream()
-            .map(partition -> new TopicPartition(topic.name(), partition.partition()))).collect(Collectors.toSet());
+        Set<TopicPartition> all = partitions(admin, topics);
         await("the preferred replicas of " + topics + " don't lead", () -> {
             admin.electLeaders(ElectionType.PREFERRED, all).partitions().get();
             return describe(admin, topics).stream().flatMap(topic -> topic.partitions().stream())

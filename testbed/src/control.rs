@@ -19,6 +19,11 @@ impl Kafka {
         self.control("await-in-sync", topics).map(drop)
     }
 
+    /// Waits until no partition's leader remembers an idempotent producer: see `producer.id.expiration.ms`.
+    pub fn wait_producers_forgotten(&self, topics: &[&str]) -> Result<(), Error> {
+        self.control("await-forgotten", topics).map(drop)
+    }
+
     /// Waits as [`wait_in_sync`](Self::wait_in_sync) does, then has each partition led by its first replica.
     pub fn elect_preferred(&self, topics: &[&str]) -> Result<(), Error> {
         self.control("elect-preferred", topics).map(drop)

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use raban_core::{ProduceError, RecordMetadata};
+use raban_core::{ProduceError, RecordMetadata, Trail};
 
 use crate::blocking::{block_on, block_on_timeout};
 
@@ -44,6 +45,12 @@ impl Delivery {
     /// Whether the outcome is there.
     pub fn is_settled(&self) -> bool {
         self.0.is_settled()
+    }
+
+    /// Where the record's time went, and each attempt: of a failed record, and of one that took more than one attempt
+    /// or a resolution. `None` of one that was delivered at the first attempt, and of one that isn't settled yet.
+    pub fn trail(&self) -> Option<Arc<Trail>> {
+        self.0.trail()
     }
 
     /// The record's topic.

@@ -82,8 +82,8 @@ pub use raban_core::config::{
     Acks, ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning, Settings,
 };
 pub use raban_core::{
-    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, Header, Metrics, PartitionInfo,
-    ProduceError, RecordMetadata, Speaks,
+    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, Found, Header, Metrics, PartitionInfo,
+    ProduceError, RecordMetadata, Resolution, ResolvedBy, Speaks, Trail,
 };
 pub use raban_protocol::compression::Compression;
 pub use raban_protocol::error_code::ErrorCode;

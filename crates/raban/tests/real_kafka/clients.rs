@@ -8,6 +8,9 @@ use testbed::{JavaProducer, Kafka};
 
 use crate::support::PATIENCE;
 
+/// Longer than a broker takes to go down.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How a record ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -34,7 +37,11 @@ impl Raban {
     pub(crate) fn start(kafka: &Kafka, linger: Duration) -> Self {
         let builder = Producer::builder().bootstrap_servers(kafka.bootstrap_servers());
         Self {
-            producer: builder.linger(linger).build().unwrap(),
+            producer: builder
+                .linger(linger)
+                .request_timeout(REQUEST_TIMEOUT)
+                .build()
+                .unwrap(),
             deliveries: VecDeque::new(),
         }
     }
@@ -79,8 +86,12 @@ pub(crate) struct Java(JavaProducer);
 
 impl Java {
     pub(crate) fn start(kafka: &Kafka, linger: Duration) -> Self {
-        let linger = linger.as_millis().to_string();
-        Self(kafka.java_producer(&[("linger.ms", &linger)]).unwrap())
+        let [linger, timeout] = [linger, REQUEST_TIMEOUT].map(|time| time.as_millis().to_string());
+        let properties = [
+            ("linger.ms", linger.as_str()),
+            ("request.timeout.ms", &timeout),
+        ];
+        Self(kafka.java_producer(&properties).unwrap())
     }
 }
 
