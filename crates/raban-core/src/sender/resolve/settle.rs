@@ -28,7 +28,7 @@ impl Sender {
         let resolution = Resolution {
             broker: queue.leader.unwrap_or(-1),
             by: ResolvedBy::Asking,
-            found: found.clone(),
+            found,
             duration: now - began,
         };
         let mut records = 0;
