@@ -1,11 +1,10 @@
 //! One partition: its log, and what must be known of its producers and leader epochs.
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use raban_log::{Batches, Log, LogConfig, LogError, PendingSync, Recovery, Storage, SyncOutcome};
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::{BatchHeader, split_batches};
+use raban_protocol::record_batch::{BatchHeader, Record, split_batches};
 
 use crate::leader_epochs::LeaderEpochs;
 use crate::producer_state::{ProducerStates, Verdict};
@@ -24,8 +23,6 @@ pub(crate) struct Partition {
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerStates,
     pub(crate) replicas: Replicas,
-    /// Base offsets of batches that compaction took away.
-    pub(crate) removed: BTreeSet<i64>,
     records: Records,
 }
 
@@ -75,7 +72,6 @@ impl Partition {
             epochs,
             producers,
             replicas: Replicas::new(nodes),
-            removed: BTreeSet::new(),
             records,
         };
         let end = partition.end_offset();
@@ -192,7 +188,6 @@ impl Partition {
 
     fn truncate_to(&mut self, end: i64) {
         self.epochs.truncate(end);
-        self.removed.split_off(&end);
         match &mut self.records {
             Records::Kept(log) => {
                 if let Err(error) = log.truncate_to(end) {
@@ -236,50 +231,25 @@ impl Partition {
         }
     }
 
+    /// Removes the records that readers see and that are not to be kept; see [`Log::compact`].
+    pub(crate) fn compact(
+        &mut self,
+        keep: &mut dyn FnMut(&Record) -> bool,
+    ) -> Result<(), LogError> {
+        let end = self.high_watermark();
+        match &mut self.records {
+            Records::Kept(log) => log.compact(end, keep),
+            Records::Discarded { .. } => Ok(()),
+        }
+    }
+
     fn storage_error(error: &LogError) -> Rejection {
         tracing::error!(%error, "a batch could not be appended");
         Rejection::new(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string())
     }
 
-    /// Whole batches from `offset` on; see [`Log::read`]. Those that compaction took away are left out.
+    /// Whole batches from `offset` on; see [`Log::read`].
     pub(crate) fn read(
-        &mut self,
-        offset: i64,
-        max_bytes: usize,
-        min_one: bool,
-    ) -> Result<Batches, LogError> {
-        let mut read = self.read_all(offset, max_bytes, min_one)?;
-        while !self.removed.is_empty() {
-            let end = read.next_offset;
-            read = pick(read, |header| !self.removed.contains(&header.base_offset));
-            if !read.bytes.is_empty() || end == self.end_offset() {
-                break;
-            }
-            read = self.read_all(end, max_bytes, min_one)?;
-        }
-        Ok(read)
-    }
-
-    /// The same, as far as readers may see it.
-    pub(crate) fn read_visible(
-        &mut self,
-        offset: i64,
-        max_bytes: usize,
-        min_one: bool,
-    ) -> Result<Batches, LogError> {
-        let watermark = self.high_watermark();
-        let read = self.read(offset, max_bytes, min_one)?;
-        if read.next_offset <= watermark {
-            return Ok(read);
-        }
-        let visible = pick(read, |header| header.last_offset() < watermark);
-        Ok(Batches {
-            next_offset: watermark.max(offset),
-            ..visible
-        })
-    }
-
-    fn read_all(
         &mut self,
         offset: i64,
         max_bytes: usize,
@@ -297,6 +267,27 @@ impl Partition {
                 end: *end_offset,
             }),
         }
+    }
+
+    /// The same, as far as readers may see it.
+    pub(crate) fn read_visible(
+        &mut self,
+        offset: i64,
+        max_bytes: usize,
+        min_one: bool,
+    ) -> Result<Batches, LogError> {
+        let watermark = self.high_watermark();
+        let read = self.read(offset, max_bytes, min_one)?;
+        if read.next_offset <= watermark {
+            return Ok(read);
+        }
+        let batches = split_batches(read.bytes.clone()).flatten();
+        let visible = batches.take_while(|(header, _)| header.last_offset() < watermark);
+        let len = visible.map(|(_, batch)| batch.len()).sum::<usize>();
+        Ok(Batches {
+            bytes: read.bytes.slice(..len),
+            next_offset: watermark.max(offset),
+        })
     }
 
     /// Offset and timestamp of the first record at or after `timestamp`.
@@ -348,20 +339,6 @@ impl Partition {
             Records::Kept(log) => log.finish_sync(outcome),
             Records::Discarded { .. } => Ok(()),
         }
-    }
-}
-
-/// The batches that are wanted, in order.
-fn pick(batches: Batches, wanted: impl Fn(&BatchHeader) -> bool) -> Batches {
-    let mut bytes = BytesMut::new();
-    for (header, batch) in split_batches(batches.bytes).flatten() {
-        if wanted(&header) {
-            bytes.extend_from_slice(&batch);
-        }
-    }
-    Batches {
-        bytes: bytes.freeze(),
-        next_offset: batches.next_offset,
     }
 }
 

@@ -1,7 +1,5 @@
 //! What happens to a partition besides producing and reading: settings, growth, deletion, compaction, forgetting; and a
 //! look at all of it.
-use std::collections::BTreeMap;
-
 use raban_protocol::primitives::Uuid;
 use raban_protocol::record_batch::{BatchHeader, Record, RecordBatch, split_batches};
 
@@ -101,8 +99,9 @@ impl Cluster {
         }
     }
 
-    /// Takes away batches of which no record is to be kept, but for the last one of each producer, as compaction does. What is
-    /// left of a batch stays whole.
+    /// Takes away the records that readers see and that are not to be kept, as the log cleaner does: offsets and sequences
+    /// stay, a batch without records goes. But each producer's last batch stays, empty, and so does the last one of each
+    /// segment of the log; this call ends a segment.
     ///
     /// # Errors
     /// [`RecordsError`].
@@ -112,22 +111,9 @@ impl Cluster {
         index: i32,
         keep: &mut dyn FnMut(&Record) -> bool,
     ) -> Result<(), RecordsError> {
-        let dump = self.log_from(topic, index, 0)?;
-        let mut last: BTreeMap<i64, i64> = BTreeMap::new();
-        for (header, _) in &dump.batches {
-            last.insert(header.producer_id, header.base_offset);
-        }
-        let Some((_, partition)) = self.topics.any_partition(topic, index) else {
-            return Ok(());
-        };
-        for (header, records) in dump.batches {
-            let readable = header.last_offset() < dump.state.high_watermark;
-            let is_last = last.get(&header.producer_id) == Some(&header.base_offset);
-            if readable && !is_last && !records.iter().any(&mut *keep) {
-                partition.removed.insert(header.base_offset);
-            }
-        }
-        Ok(())
+        let found = self.topics.any_partition(topic, index);
+        let (_, partition) = found.ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
+        Ok(partition.compact(keep)?)
     }
 
     /// The leader forgets all producers, as when they have expired.

@@ -15,15 +15,19 @@
 //! There is no semver promise: use the crate `raban`.
 #![forbid(unsafe_code)]
 
+mod compact;
 mod error;
 mod log;
 mod recovery;
 mod segment;
 mod storage;
+mod sync;
+mod truncate;
 
 pub use error::LogError;
-pub use log::{Appended, Batches, Log, LogConfig, PendingSync, SyncOutcome};
+pub use log::{Appended, Batches, Log, LogConfig};
 pub use recovery::{Recovery, Truncation};
 pub use storage::disk::DiskStorage;
 pub use storage::memory::MemoryStorage;
 pub use storage::{FileEntry, Storage, SyncJob};
+pub use sync::{PendingSync, SyncOutcome};

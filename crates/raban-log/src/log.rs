@@ -1,12 +1,10 @@
-//! The log: append, read, sync, truncate.
-use std::io;
-
+//! The log: append and read.
 use bytes::{BufMut, Bytes, BytesMut};
 use raban_protocol::record_batch::{BatchHeader, RecordBatch};
 
 use crate::recovery::{Recovery, recover};
 use crate::segment::{Passed, Segment, Walk};
-use crate::{LogError, Storage, SyncJob};
+use crate::{LogError, Storage};
 
 /// The header fields that an append assigns: base offset, length, partition leader epoch. The batch's CRC covers none.
 const ASSIGNED_LEN: usize = 16;
@@ -47,22 +45,25 @@ pub struct Appended {
 pub struct Batches {
     /// Whole batches, one after the other.
     pub bytes: Bytes,
-    /// The offset after their last record; if there are none, the offset that was asked for.
+    /// The offset after their last record; if there are none, the offset that was asked for, or the log's end if compaction
+    /// left nothing from there on.
     pub next_offset: i64,
 }
 
 /// An append-only log of record batches. See the [crate's page](crate) for what survives a crash.
 #[derive(Debug)]
 pub struct Log<S: Storage> {
-    storage: S,
-    config: LogConfig,
+    pub(crate) storage: S,
+    pub(crate) config: LogConfig,
     /// In the order of offsets; the last one is written to. Empty before the first append.
-    segments: Vec<Segment>,
-    start_offset: i64,
-    end_offset: i64,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) start_offset: i64,
+    pub(crate) end_offset: i64,
     /// Everything before this offset is durable.
-    synced_offset: i64,
-    failed: Option<String>,
+    pub(crate) synced_offset: i64,
+    pub(crate) failed: Option<String>,
+    /// How often the log was cut at its end: a sync that began before doesn't cover what came since.
+    pub(crate) cuts: u64,
 }
 
 impl<S: Storage> Log<S> {
@@ -89,6 +90,7 @@ impl<S: Storage> Log<S> {
             end_offset,
             synced_offset,
             failed: None,
+            cuts: 0,
         };
         Ok((log, recovery))
     }
@@ -172,7 +174,7 @@ impl<S: Storage> Log<S> {
     }
 
     /// Starts a new segment at the log's end; all before it is made durable first.
-    fn roll(&mut self) -> Result<(), LogError> {
+    pub(crate) fn roll(&mut self) -> Result<(), LogError> {
         self.sync()?;
         let segment = Segment::new(self.end_offset, self.config.index_interval_bytes);
         let created = self.storage.create(&segment.name);
@@ -202,15 +204,19 @@ impl<S: Storage> Log<S> {
             return Ok(none);
         }
         let after = self.segments.partition_point(|s| s.base_offset <= offset);
-        let segment = &self.segments[after - 1];
-        let mut walk = segment.walk_to_offset(offset);
-        let first = loop {
-            let Some(passed) = next_whole(&mut walk, &mut self.storage)? else {
-                return Ok(none);
-            };
-            if passed.header.last_offset() >= offset {
-                break passed;
+        let mut found = None;
+        for segment in &self.segments[after - 1..] {
+            found = first_batch(segment, &mut self.storage, offset)?.map(|first| (segment, first));
+            if found.is_some() {
+                break;
             }
+        }
+        let Some((segment, first)) = found else {
+            let next_offset = self.end_offset;
+            return Ok(Batches {
+                next_offset,
+                ..none
+            });
         };
         if first.total_len > max_bytes as u64 && !min_one {
             return Ok(none);
@@ -225,6 +231,26 @@ impl<S: Storage> Log<S> {
         Ok(Batches { bytes, next_offset })
     }
 
+    /// Hands out the header of each batch with records from `offset` on, in order.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn headers(
+        &mut self,
+        offset: i64,
+        on_batch: &mut dyn FnMut(&BatchHeader),
+    ) -> Result<(), LogError> {
+        for segment in self.segments.iter().filter(|s| s.end_offset > offset) {
+            let mut walk = segment.walk_to_offset(offset);
+            while let Some(passed) = next_whole(&mut walk, &mut self.storage)? {
+                if passed.header.last_offset() >= offset {
+                    on_batch(&passed.header);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Offset and timestamp of the first record whose timestamp is `timestamp` (in ms since 1970) or later.
     ///
     /// # Errors
@@ -234,7 +260,8 @@ impl<S: Storage> Log<S> {
         for segment in self.segments.iter().filter(late) {
             let mut walk = segment.walk_to_timestamp(timestamp);
             while let Some(passed) = next_whole(&mut walk, &mut self.storage)? {
-                let visible = passed.header.last_offset() >= self.start_offset;
+                let visible = passed.header.record_count > 0
+                    && passed.header.last_offset() >= self.start_offset;
                 if visible && passed.header.max_timestamp >= timestamp {
                     let (offset, found) =
                         first_record(&mut self.storage, segment, &passed, |t| t >= timestamp)?;
@@ -268,120 +295,7 @@ impl<S: Storage> Log<S> {
         Ok(None)
     }
 
-    /// Makes `offset` the first one that can be read and removes the segments before it. After the log is opened again it
-    /// starts at the first record of the segment that holds `offset`.
-    ///
-    /// # Errors
-    /// [`LogError::OffsetOutOfRange`] or [`LogError::Io`].
-    pub fn truncate_front(&mut self, offset: i64) -> Result<(), LogError> {
-        self.check_offset(offset)?;
-        // An empty segment at the end keeps the offset when all others go.
-        if offset == self.end_offset && self.segments.last().is_some_and(|s| s.len > 0) {
-            self.roll()?;
-        }
-        self.start_offset = offset;
-        while self.segments.len() > 1 && self.segments[0].end_offset <= offset {
-            let name = &self.segments[0].name;
-            let removed = self.storage.remove(name);
-            removed.map_err(|e| LogError::io("remove", name, e))?;
-            self.segments.remove(0);
-        }
-        Ok(())
-    }
-
-    /// Cuts off all batches from the one that holds `offset` on, as a follower does that was ahead of its new leader.
-    ///
-    /// # Errors
-    /// [`LogError::OffsetOutOfRange`], [`LogError::Io`], or [`LogError::Corrupt`].
-    pub fn truncate_to(&mut self, offset: i64) -> Result<(), LogError> {
-        self.check_offset(offset)?;
-        while self.segments.len() > 1
-            && self
-                .segments
-                .last()
-                .is_some_and(|s| s.base_offset >= offset)
-        {
-            if let Some(segment) = self.segments.pop() {
-                let removed = self.storage.remove(&segment.name);
-                removed.map_err(|e| LogError::io("remove", &segment.name, e))?;
-            }
-        }
-        let Some(segment) = self.segments.last_mut() else {
-            return Ok(());
-        };
-        let mut kept = Segment::new(segment.base_offset, self.config.index_interval_bytes);
-        let mut walk = segment.walk_to_offset(segment.base_offset);
-        while let Some(passed) = next_whole(&mut walk, &mut self.storage)? {
-            if passed.header.last_offset() >= offset {
-                break;
-            }
-            kept.push(&passed.header, passed.total_len);
-        }
-        let cut = self.storage.truncate(&kept.name, kept.len);
-        cut.map_err(|e| LogError::io("truncate", &kept.name, e))?;
-        self.end_offset = kept.end_offset;
-        self.synced_offset = self.synced_offset.min(kept.end_offset);
-        *segment = kept;
-        Ok(())
-    }
-
-    /// Makes everything appended so far durable: one call serves any number of appends.
-    ///
-    /// # Errors
-    /// [`LogError::Io`]; appends are refused from then on, since what reached the disk is unknown.
-    pub fn sync(&mut self) -> Result<(), LogError> {
-        if self.synced_offset == self.end_offset {
-            return Ok(());
-        }
-        let Some(segment) = self.segments.last() else {
-            return Ok(());
-        };
-        let result = self.storage.sync(&segment.name);
-        let outcome = SyncOutcome {
-            file: segment.name.clone(),
-            end_offset: self.end_offset,
-            result,
-        };
-        self.finish_sync(outcome)
-    }
-
-    /// The first half of a sync beside appends: what [`PendingSync::run`] does on any thread goes to
-    /// [`finish_sync`](Self::finish_sync). `None` if all is durable.
-    ///
-    /// # Errors
-    /// [`LogError::Io`].
-    pub fn begin_sync(&mut self) -> Result<Option<PendingSync>, LogError> {
-        let segment = match self.segments.last() {
-            Some(segment) if self.synced_offset < self.end_offset => segment,
-            _ => return Ok(None),
-        };
-        let job = self.storage.sync_job(&segment.name);
-        let job = job.map_err(|e| LogError::io("sync", &segment.name, e))?;
-        Ok(Some(PendingSync {
-            file: segment.name.clone(),
-            end_offset: self.end_offset,
-            job,
-        }))
-    }
-
-    /// The second half of a sync beside appends.
-    ///
-    /// # Errors
-    /// As [`sync`](Self::sync).
-    pub fn finish_sync(&mut self, outcome: SyncOutcome) -> Result<(), LogError> {
-        match outcome.result {
-            // Segments before the one that was synced were synced before it was created.
-            Ok(()) => self.synced_offset = self.synced_offset.max(outcome.end_offset),
-            Err(source) => {
-                let error = LogError::io("sync", &outcome.file, source);
-                self.failed = Some(error.to_string());
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_offset(&self, offset: i64) -> Result<(), LogError> {
+    pub(crate) fn check_offset(&self, offset: i64) -> Result<(), LogError> {
         let (start, end) = (self.start_offset, self.end_offset);
         if (start..=end).contains(&offset) {
             return Ok(());
@@ -390,42 +304,22 @@ impl<S: Storage> Log<S> {
     }
 }
 
-/// A sync under way. Dropped instead of run, nothing becomes durable.
-pub struct PendingSync {
-    file: String,
-    end_offset: i64,
-    job: SyncJob,
-}
-
-impl PendingSync {
-    /// Syncs, on any thread; blocks until the disk has it.
-    pub fn run(self) -> SyncOutcome {
-        SyncOutcome {
-            result: (self.job)(),
-            file: self.file,
-            end_offset: self.end_offset,
+/// The segment's first batch that reaches to `offset` or beyond.
+fn first_batch<S: Storage>(
+    segment: &Segment,
+    storage: &mut S,
+    offset: i64,
+) -> Result<Option<Passed>, LogError> {
+    let mut walk = segment.walk_to_offset(offset);
+    while let Some(passed) = next_whole(&mut walk, storage)? {
+        if passed.header.last_offset() >= offset {
+            return Ok(Some(passed));
         }
     }
+    Ok(None)
 }
 
-impl std::fmt::Debug for PendingSync {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut out = f.debug_struct("PendingSync");
-        out.field("file", &self.file)
-            .field("end_offset", &self.end_offset);
-        out.finish_non_exhaustive()
-    }
-}
-
-/// What came of a [`PendingSync`]: for [`Log::finish_sync`].
-#[derive(Debug)]
-pub struct SyncOutcome {
-    file: String,
-    end_offset: i64,
-    result: io::Result<()>,
-}
-
-fn next_whole<S: Storage>(
+pub(crate) fn next_whole<S: Storage>(
     walk: &mut Walk<'_>,
     storage: &mut S,
 ) -> Result<Option<Passed>, LogError> {

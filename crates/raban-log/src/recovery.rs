@@ -1,7 +1,7 @@
 //! Opening a log: which segments there are, what is in them, and cutting the torn tail.
 use raban_protocol::record_batch::BatchHeader;
 
-use crate::segment::{Segment, Walk, WalkError, parse_file_name};
+use crate::segment::{Segment, Walk, WalkError, is_cleaned, parse_file_name};
 use crate::{LogError, Storage};
 
 /// What was found when a log was opened.
@@ -40,6 +40,10 @@ pub(crate) fn recover<S: Storage>(
     let files = storage
         .list()
         .map_err(|e| LogError::io("list", "files", e))?;
+    for left in files.iter().filter(|file| is_cleaned(&file.name)) {
+        let removed = storage.remove(&left.name);
+        removed.map_err(|e| LogError::io("remove", &left.name, e))?;
+    }
     let named = |file: crate::FileEntry| Some((parse_file_name(&file.name)?, file.len));
     let mut found: Vec<(i64, u64)> = files.into_iter().filter_map(named).collect();
     found.sort_unstable();
@@ -88,7 +92,8 @@ fn scan<S: Storage>(
     on_batch: &mut dyn FnMut(&BatchHeader),
 ) -> Result<Option<String>, LogError> {
     let name = segment.name.clone();
-    let mut walk = Walk::new(&name, 0, file_len, segment.base_offset);
+    // Only closed segments are ever compacted.
+    let mut walk = Walk::new(&name, 0, file_len, segment.base_offset, !is_last);
     loop {
         match walk.next(storage, is_last) {
             Ok(Some(passed)) => {

@@ -5,6 +5,8 @@ use raban_protocol::record_batch::{BatchHeader, HEADER_LEN, verify_crc};
 use crate::{LogError, Storage};
 
 const SUFFIX: &str = ".log";
+/// What follows on a segment's name while its successor is written.
+const CLEANED_SUFFIX: &str = ".cleaned";
 /// Bytes of a batch that its length field counts at least: the header without offset and length.
 const MIN_BATCH_LENGTH: i32 = HEADER_LEN as i32 - 12;
 /// Bytes read at once on a walk over headers: many small batches, or little waste on a big one.
@@ -20,6 +22,17 @@ pub(crate) fn parse_file_name(name: &str) -> Option<i64> {
     let digits = name.strip_suffix(SUFFIX)?;
     let valid = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
     valid.then(|| digits.parse().ok()).flatten()
+}
+
+/// The name of the file that is to take a segment's place.
+pub(crate) fn cleaned_name(name: &str) -> String {
+    format!("{name}{CLEANED_SUFFIX}")
+}
+
+/// Whether a file was to take a segment's place, but never did.
+pub(crate) fn is_cleaned(name: &str) -> bool {
+    let segment = name.strip_suffix(CLEANED_SUFFIX);
+    segment.is_some_and(|name| parse_file_name(name).is_some())
 }
 
 /// Where a batch starts, and what is known of the batches before it.
@@ -72,9 +85,11 @@ impl Segment {
                 max_timestamp_before: self.max_timestamp.map_or(i64::MIN, |(t, _)| t),
             });
         }
-        if self
-            .max_timestamp
-            .is_none_or(|(t, _)| header.max_timestamp > t)
+        // A batch that compaction has emptied has no record with its timestamp.
+        if header.record_count > 0
+            && self
+                .max_timestamp
+                .is_none_or(|(t, _)| header.max_timestamp > t)
         {
             self.max_timestamp = Some((header.max_timestamp, header.base_offset));
         }
@@ -99,7 +114,8 @@ impl Segment {
     fn walk_from(&self, after: usize) -> Walk<'_> {
         let entry = after.checked_sub(1).and_then(|at| self.index.get(at));
         let (position, offset) = entry.map_or((0, self.base_offset), |e| (e.position, e.offset));
-        Walk::new(&self.name, position, self.len, offset)
+        // What stands in the log was checked when it came there.
+        Walk::new(&self.name, position, self.len, offset, true)
     }
 }
 
@@ -142,17 +158,26 @@ pub(crate) struct Walk<'a> {
     pub(crate) position: u64,
     end: u64,
     next_offset: i64,
+    /// Whether offsets may be missing between two batches, as compaction leaves a segment.
+    gaps: bool,
     window: Bytes,
     window_start: u64,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(name: &'a str, position: u64, end: u64, next_offset: i64) -> Self {
+    pub(crate) fn new(
+        name: &'a str,
+        position: u64,
+        end: u64,
+        next_offset: i64,
+        gaps: bool,
+    ) -> Self {
         Self {
             name,
             position,
             end,
             next_offset,
+            gaps,
             window: Bytes::new(),
             window_start: 0,
         }
@@ -178,7 +203,11 @@ impl<'a> Walk<'a> {
             let bytes = self.bytes(storage, HEADER_LEN)?;
             BatchHeader::read(&bytes).map_err(|e| WalkError::Bad(e.to_string()))?
         };
-        let total_len = check_header(&header, self.next_offset, left).map_err(WalkError::Bad)?;
+        let offset = match self.gaps {
+            true => self.next_offset.max(header.base_offset),
+            false => self.next_offset,
+        };
+        let total_len = check_header(&header, offset, left).map_err(WalkError::Bad)?;
         if check_crc {
             let batch = self.bytes(storage, total_len as usize)?;
             verify_crc(&batch).map_err(|e| WalkError::Bad(e.to_string()))?;

@@ -21,7 +21,7 @@ pub struct FileEntry {
 /// A directory of append-only files.
 ///
 /// Appended bytes survive a crash of the process at once, and a crash of the machine after a sync; the names of files, as
-/// [`create`](Self::create) and [`remove`](Self::remove) leave them, survive both when the call returns.
+/// [`create`](Self::create), [`remove`](Self::remove) and [`replace`](Self::replace) leave them, survive both when the call returns.
 pub trait Storage: Send {
     /// All files, in any order.
     fn list(&mut self) -> io::Result<Vec<FileEntry>>;
@@ -39,6 +39,8 @@ pub trait Storage: Send {
     fn sync_job(&mut self, name: &str) -> io::Result<SyncJob>;
     /// Removes a file.
     fn remove(&mut self, name: &str) -> io::Result<()>;
+    /// Gives the file `from` the name `to`, whose file goes: after a crash there is the one or the other.
+    fn replace(&mut self, from: &str, to: &str) -> io::Result<()>;
 }
 
 impl<S: Storage + ?Sized> Storage for Box<S> {
@@ -65,5 +67,8 @@ impl<S: Storage + ?Sized> Storage for Box<S> {
     }
     fn remove(&mut self, name: &str) -> io::Result<()> {
         (**self).remove(name)
+    }
+    fn replace(&mut self, from: &str, to: &str) -> io::Result<()> {
+        (**self).replace(from, to)
     }
 }

@@ -128,6 +128,12 @@ impl Storage for DiskStorage {
         fs::remove_file(self.dir.join(name))?;
         self.sync_dir()
     }
+
+    fn replace(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.open.retain(|(open, _)| open != from && open != to);
+        fs::rename(self.dir.join(from), self.dir.join(to))?;
+        self.sync_dir()
+    }
 }
 
 /// Makes the names in a directory durable. Elsewhere than on Unix a directory can't be opened and needs no sync.
@@ -200,9 +206,12 @@ mod tests {
         storage.sync("1").unwrap();
         storage.sync_job("1").unwrap()().unwrap();
         storage.remove("2").unwrap();
+        storage.replace("1", "3").unwrap();
+        storage.replace("3", "1").unwrap();
+        assert_eq!(storage.read_at("1", 0, 3).unwrap(), "abx");
         let mut files = storage.list().unwrap();
         files.sort();
-        assert_eq!(files.len(), 5);
+        assert_eq!(files.len(), 4);
         assert_eq!((files[0].name.as_str(), files[0].len), ("1", 3));
     }
 }

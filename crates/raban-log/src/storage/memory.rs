@@ -197,6 +197,13 @@ impl Storage for MemoryStorage {
         self.lock().remove(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(())
     }
+
+    fn replace(&mut self, from: &str, to: &str) -> io::Result<()> {
+        let mut files = self.lock();
+        let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.insert(to.to_owned(), file);
+        Ok(())
+    }
 }
 
 /// SplitMix64: small, seeded, good enough to choose where files tear.

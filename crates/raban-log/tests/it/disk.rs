@@ -84,6 +84,9 @@ impl Storage for Failing {
     fn remove(&mut self, name: &str) -> io::Result<()> {
         self.inner.remove(name)
     }
+    fn replace(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.replace(from, to)
+    }
 }
 
 fn failing(appends: usize, truncates: bool, syncs: bool) -> Failing {

@@ -230,3 +230,28 @@ fn a_sync_beside_appends_covers_what_was_there_when_it_began() {
     assert_eq!(log.synced_offset(), 2);
     assert!(log.begin_sync().unwrap().is_none());
 }
+
+#[test]
+fn a_log_is_cut_at_its_end_and_goes_on_there() {
+    let storage = MemoryStorage::new();
+    let (mut log, _) = open(storage.clone());
+    for at in 0..10 {
+        let value = at.to_string();
+        log.append(&batch(&[&value, "x"]), 7).unwrap();
+    }
+    log.truncate_to(20).unwrap();
+    assert_eq!(log.end_offset(), 20);
+    assert!(log.truncate_to(21).is_err());
+    log.truncate_to(5).unwrap();
+    assert_eq!(log.end_offset(), 4, "a batch goes as a whole");
+    storage.crash(3);
+    let (mut log, recovery) = open(storage.clone());
+    assert_eq!(recovery.truncated, None, "the cut is durable");
+    assert_eq!(contents(&mut log), numbered(0, &["0", "x", "1", "x"]));
+    log.append(&batch(&["new"]), 7).unwrap();
+    log.truncate_front(4).unwrap();
+    log.truncate_to(2).unwrap();
+    assert_eq!((log.start_offset(), log.end_offset()), (2, 2));
+    log.append(&batch(&["again"]), 7).unwrap();
+    assert_eq!(contents(&mut log), numbered(2, &["again"]));
+}

@@ -19,6 +19,11 @@ enum Step {
     },
     /// Everything before this part (in percent) of the log goes.
     TruncateFront(u8),
+    /// Everything from this part (in percent) of the log on goes, while a sync may be under way.
+    TruncateTo {
+        percent: u8,
+        syncing: bool,
+    },
     Reopen,
     Crash(u64),
 }
@@ -29,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Sync),
         2 => (1..3usize, any::<bool>()).prop_map(|(records, finish)| Step::SyncAround { records, finish }),
         1 => (0..=100u8).prop_map(Step::TruncateFront),
+        1 => (0..=100u8, any::<bool>()).prop_map(|(percent, syncing)| Step::TruncateTo { percent, syncing }),
         1 => Just(Step::Reopen),
         3 => any::<u64>().prop_map(Step::Crash),
     ]
@@ -96,11 +102,31 @@ impl Model {
                 self.start = offset;
                 self.durable = self.durable.max(self.log.synced_offset() as usize);
             }
+            Step::TruncateTo { percent, syncing } => self.truncate_to(percent, syncing),
             Step::Reopen => self.reopen(),
             Step::Crash(seed) => {
                 self.storage.crash(seed);
                 self.reopen();
             }
+        }
+    }
+
+    fn truncate_to(&mut self, percent: u8, syncing: bool) {
+        let offset = self.start + (self.values.len() - self.start) * usize::from(percent) / 100;
+        let pending = self.log.begin_sync().unwrap().filter(|_| syncing);
+        self.log.truncate_to(offset as i64).unwrap();
+        let end = self.ends.iter().copied().filter(|end| *end <= offset).max();
+        let cut = offset < self.values.len();
+        let end = end.unwrap_or(0);
+        self.values.truncate(end);
+        self.ends.retain(|e| *e <= end);
+        self.start = self.start.min(end);
+        self.durable = if cut { end } else { self.durable };
+        if let Some(pending) = pending {
+            self.append(1, 5);
+            self.log.finish_sync(pending.run()).unwrap();
+            assert!(self.log.synced_offset() <= self.log.end_offset());
+            self.durable = self.durable.max(self.log.synced_offset() as usize);
         }
     }
 

@@ -114,6 +114,13 @@ impl BatchHeader {
         bytes
     }
 
+    /// The header with the checksum that a batch of it and `body` has.
+    pub fn with_crc(mut self, body: &[u8]) -> Self {
+        let header = crc32c::crc32c(&self.write()[CRC_COVERS_FROM..]);
+        self.crc = crc32c::crc32c_append(header, body);
+        self
+    }
+
     /// How the records are compressed.
     ///
     /// # Errors
