@@ -112,5 +112,6 @@ fn a_driver_that_dies_leaves_nothing_without_an_outcome() {
         drop(harness);
         threads.into_iter().for_each(|t| t.join().unwrap());
         let _ = block_on(app.accumulator.close(app.now, Duration::ZERO));
+        app.assert_memory_is_back();
     });
 }

@@ -272,6 +272,7 @@ impl Drop for Sender {
         self.accumulator.waits.wake_all();
         self.accumulator.closing.abandon();
         self.abort();
+        self.release_all();
         self.accumulator.closing.finish(self.left);
     }
 }

@@ -254,7 +254,19 @@ impl Sender {
         for conn in connections {
             self.close_idle(conn);
         }
+        self.release_all();
         self.closed = true;
         self.accumulator.closing.finish(self.left);
+    }
+
+    /// No connection is left that could carry what was given up.
+    pub(super) fn release_all(&mut self) {
+        for queue in &mut self.queues {
+            for entry in std::mem::take(&mut queue.entries) {
+                if let EntryBatch::Spent(spent) = entry.batch {
+                    self.accumulator.release(&queue.partition, spent);
+                }
+            }
+        }
     }
 }
