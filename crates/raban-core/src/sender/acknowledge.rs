@@ -13,14 +13,12 @@ use super::partition_queue::{Entry, EntryBatch, Sent};
 use super::verdict::{Situation, Verdict, leaves_doubt, verdict};
 use crate::accumulator::partition::PartitionId;
 use crate::backoff::backoff;
-use crate::batch::SealedBatch;
 use crate::connection::ConnectionId;
 use crate::delivery::Settled;
-use crate::error::{Cause, ErrorKind, ProduceError, Unresolved};
+use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::event::Event;
-use crate::idempotence::Stamp;
 use crate::time::Instant;
-use crate::trail::{AttemptOutcome, Trail};
+use crate::trail::AttemptOutcome;
 
 /// A broker's answer for one batch.
 #[derive(Debug)]
@@ -68,6 +66,7 @@ impl Sender {
     pub(super) fn match_outcomes(
         &self,
         partitions: &[PartitionId],
+        request: (ConnectionId, i32),
         response: &ProduceResponse,
     ) -> Result<Vec<(PartitionId, Outcome)>, String> {
         let answers: usize = response
@@ -84,14 +83,19 @@ impl Sender {
         partitions
             .iter()
             .map(|id| {
-                let partition = &self.queues[id.0 as usize].partition;
-                let topic_id = self.metadata.topic_id(&partition.topic);
+                let queue = &self.queues[id.0 as usize];
+                let partition = &queue.partition;
+                // The topic as it was when the request was sent.
+                let topic_id = queue
+                    .position(request.0, request.1)
+                    .and_then(|index| queue.entries[index].sent)
+                    .map(|sent| sent.topic_id);
                 response
                     .responses
                     .iter()
                     .filter(|topic| {
                         *topic.name == *partition.topic
-                            || (topic.name.is_empty() && topic.topic_id == topic_id)
+                            || (topic.name.is_empty() && Some(topic.topic_id) == topic_id)
                     })
                     .flat_map(|topic| &topic.partition_responses)
                     .find(|answer| answer.index == partition.index)
@@ -117,9 +121,10 @@ impl Sender {
         };
         let situation = Situation {
             idempotent: self.config.enable_idempotence,
-            oldest: index == 0,
+            oldest: self.queue(id).is_oldest(index),
         };
         let code = outcome.code;
+        let soon = now + self.config.retry_backoff;
         let queue = self.queue(id);
         let entry = &mut queue.entries[index];
         if code.is_none() {
@@ -129,6 +134,8 @@ impl Sender {
         } else {
             entry.note(sent, AttemptOutcome::Answered(code), now);
             queue.confirmed = false;
+            // What was known of the leader's memory was good for one attempt.
+            queue.doubt.may_resend &= !entry.in_doubt;
         }
         if leaves_doubt(code, outcome.base_offset) {
             entry.in_doubt = true;
@@ -141,7 +148,13 @@ impl Sender {
         }
         match verdict(code, situation) {
             Verdict::Acknowledge => self.acknowledge(id, index, &outcome),
-            Verdict::Rewind => {}
+            Verdict::Rewind => {
+                let queue = self.queue(id);
+                // Once costs nothing; again and again is no way to go on.
+                if queue.entries[index].attempts > 1 {
+                    queue.not_before = queue.not_before.max(soon);
+                }
+            }
             Verdict::Retry { refresh } => {
                 if refresh {
                     self.metadata.want();
@@ -231,7 +244,7 @@ impl Sender {
                 spent
             }
             EntryBatch::Spent(spent) => spent,
-            EntryBatch::Ghost { .. } => return,
+            EntryBatch::Decided(..) | EntryBatch::Ghost { .. } => return,
         };
         self.accumulator.release(&partition, spent);
         self.evaluate(now, id);
@@ -251,37 +264,25 @@ impl Sender {
     }
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
-        let now = self.now.instant;
-        let mut entry = self.remove_entry(id, index);
+        let entry = self.remove_entry(id, index);
         let queue = self.queue(id);
         queue.confirmed = true;
-        // A duplicate's answer has an append time even where the topic keeps the records' own.
-        if !entry.may_have_been_written() {
-            queue.log_append_time = outcome.log_append_time >= 0;
-        }
-        let settled = Settled::Acknowledged {
-            base_offset: (outcome.base_offset >= 0).then_some(outcome.base_offset),
-            log_append_time: (queue.log_append_time && outcome.log_append_time >= 0)
-                .then_some(outcome.log_append_time),
-            trail: entry.trail.of_success(now),
-        };
-        if let Some(stamp) = entry.stamp.filter(|stamp| *stamp != Stamp::NONE) {
-            let count = entry.count();
-            queue.sequences.confirm(stamp, count);
-            if index == 0 && outcome.base_offset >= 0 {
-                queue.doubt.floor.raise(outcome.base_offset, stamp, count);
+        let appended_at = (outcome.log_append_time >= 0).then_some(outcome.log_append_time);
+        match &entry.batch {
+            // A duplicate's answer has its newest timestamp there even where the topic keeps the records' own.
+            EntryBatch::Live(batch) if entry.may_have_been_written() => {
+                let is_other = appended_at.is_some_and(|at| at != batch.max_timestamp());
+                queue.log_append_time |= is_other;
             }
+            _ => queue.log_append_time = appended_at.is_some(),
         }
-        let partition = Arc::clone(&queue.partition);
-        let spent = match entry.batch {
-            EntryBatch::Live(batch) => {
-                self.queue(id).doubt.confirmed_timestamp = Some(batch.max_timestamp());
-                self.accumulator.settle(batch, settled)
-            }
-            EntryBatch::Spent(spent) => spent,
-            EntryBatch::Ghost { .. } => return,
-        };
-        self.accumulator.release(&partition, spent);
+        let log_append_time = appended_at.filter(|_| queue.log_append_time);
+        let base_offset = (outcome.base_offset >= 0).then_some(outcome.base_offset);
+        let is_first = index == 0;
+        if let Some(kept) = self.in_log(id, entry, base_offset, log_append_time, is_first) {
+            self.queue(id).entries.insert(index, kept);
+        }
+        self.tell_decided(id);
     }
 
     /// The broker doesn't take the oldest batch's sequence. What was never in doubt isn't in the log
@@ -344,69 +345,7 @@ impl Sender {
         });
     }
 
-    /// Fails a batch that no request carries.
-    pub(super) fn fail(&mut self, id: PartitionId, index: usize, kind: ErrorKind) {
-        let entry = self.remove_entry(id, index);
-        if let Some(ghost) = self.give_up_entry(id, entry, kind) {
-            self.queue(id).entries.insert(index, ghost);
-        }
-    }
-
-    /// Settles a batch that no request carries. The sequences it took stay a gap, so that the
-    /// partition goes on under a new epoch; of a batch in doubt they are kept as a ghost.
-    pub(super) fn give_up_entry(
-        &mut self,
-        id: PartitionId,
-        mut entry: Entry,
-        kind: ErrorKind,
-    ) -> Option<Entry> {
-        let ghost = EntryBatch::Ghost {
-            count: entry.count(),
-        };
-        let spent = match std::mem::replace(&mut entry.batch, ghost) {
-            EntryBatch::Live(batch) => {
-                let trail = std::mem::take(&mut entry.trail);
-                self.settle_failed(batch, kind, trail, entry.may_have_been_written())
-            }
-            EntryBatch::Spent(spent) => spent,
-            EntryBatch::Ghost { .. } => return Some(entry),
-        };
-        let idempotent = self.config.enable_idempotence;
-        let queue = &mut self.queues[id.0 as usize];
-        self.accumulator.release(&queue.partition, spent);
-        if !idempotent || entry.stamp.is_none() {
-            return None;
-        }
-        if !entry.in_doubt {
-            queue.sequences.want_bump(None);
-        }
-        entry.in_doubt.then_some(entry)
-    }
-
-    /// Gives a batch's records their failure; counts and tells of those that nobody awaits.
-    pub(super) fn settle_failed(
-        &mut self,
-        batch: SealedBatch,
-        kind: ErrorKind,
-        mut trail: Trail,
-        in_doubt: bool,
-    ) -> crate::batch::SpentBatch {
-        let topic_partition = (Arc::clone(batch.topic()), batch.partition());
-        trail.end(self.now.instant);
-        let error = ProduceError::new(kind, topic_partition, trail, in_doubt);
-        let spent = self
-            .accumulator
-            .settle(batch, Settled::Failed(error.clone()));
-        if spent.unobserved > 0 {
-            self.event(Event::UnobservedFailure {
-                records: spent.unobserved,
-                error,
-            });
-        }
-        spent
-    }
-
-    fn remove_entry(&mut self, id: PartitionId, index: usize) -> Entry {
+    pub(super) fn remove_entry(&mut self, id: PartitionId, index: usize) -> Entry {
         self.queue(id)
             .entries
             .remove(index)

@@ -192,7 +192,7 @@ impl Sender {
         };
         match &self.queue(id).entries[index].batch {
             EntryBatch::Live(batch) => Some(batch.len()),
-            EntryBatch::Spent(_) | EntryBatch::Ghost { .. } => None,
+            _ => None,
         }
     }
 
@@ -338,10 +338,7 @@ impl Sender {
         }
         let (identity, because) = queue.sequences.bump();
         queue.confirmed = false;
-        queue.entries.retain(|entry| !entry.is_ghost());
-        for entry in &mut queue.entries {
-            entry.stamp = None;
-        }
+        queue.forget_stamps();
         let Some(identity) = identity else {
             // Its epochs are used up: the producer needs another id.
             self.producer_id = ProducerId::Wanted { not_before: now };

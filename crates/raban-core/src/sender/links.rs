@@ -290,7 +290,8 @@ impl Sender {
             RequestKind::Produce(partitions) => {
                 let partitions = partitions.clone();
                 let response = decode::<ProduceRequest>(version, content)?;
-                let outcomes = self.match_outcomes(&partitions, &response)?;
+                let request = (conn, request.correlation_id);
+                let outcomes = self.match_outcomes(&partitions, request, &response)?;
                 self.take_endpoints(response.node_endpoints);
                 if let Some(request) = self.answered(now, conn, response.throttle_time_ms) {
                     for (id, outcome) in outcomes {

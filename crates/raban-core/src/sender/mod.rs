@@ -8,6 +8,7 @@ mod barrier;
 mod control;
 mod drain;
 mod links;
+mod outcome;
 mod partition_queue;
 mod resolve;
 mod split;

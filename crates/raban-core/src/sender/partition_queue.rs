@@ -12,6 +12,7 @@ use super::resolve::{Floor, Resolution};
 use crate::accumulator::partition::Partition;
 use crate::batch::{SealedBatch, SpentBatch};
 use crate::connection::ConnectionId;
+use crate::delivery::Settled;
 use crate::error::ErrorKind;
 use crate::idempotence::{Sequences, Stamp};
 use crate::time::Instant;
@@ -84,6 +85,8 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) enum EntryBatch {
     Live(SealedBatch),
+    /// Its outcome is known, and told when those before it are.
+    Decided(SealedBatch, Settled),
     /// Settled while a request carries it: kept until that is answered or lost.
     Spent(SpentBatch),
     /// Settled in doubt: `count` sequences of which it isn't known whether the log has them. It is
@@ -177,6 +180,22 @@ impl PartitionQueue {
             .position(|entry| entry.sent.is_none() && entry.is_live())
     }
 
+    /// Whether all batches before this one are given up.
+    pub(crate) fn is_oldest(&self, index: usize) -> bool {
+        self.entries.range(..index).all(Entry::is_ghost)
+    }
+
+    /// All of the row is to get new stamps; holes don't matter any more.
+    pub(crate) fn forget_stamps(&mut self) {
+        self.entries.retain(|entry| !entry.is_ghost());
+        for entry in &mut self.entries {
+            entry.stamp = None;
+            if entry.is_decided() {
+                entry.in_doubt = false;
+            }
+        }
+    }
+
     pub(crate) fn has_in_flight(&self) -> bool {
         self.entries.iter().any(|entry| entry.sent.is_some())
     }
@@ -191,8 +210,11 @@ impl PartitionQueue {
     /// Settled batches behind which nothing is in doubt leave a hole at most: the rest goes on under
     /// a new epoch.
     pub(crate) fn pass_ghosts(&mut self) {
-        let has_ghost = self.entries.iter().any(Entry::is_ghost);
-        if has_ghost && !self.has_doubt() {
+        let mut entries = self.entries.iter();
+        let has_hole = entries.any(|entry| {
+            entry.is_ghost() || (entry.is_decided() && entry.in_doubt && entry.stamp.is_some())
+        });
+        if has_hole && !self.has_doubt() {
             self.sequences.want_bump(None);
         }
     }
@@ -210,7 +232,7 @@ impl PartitionQueue {
     pub(crate) fn oldest(&self) -> Option<Instant> {
         self.entries.iter().find_map(|entry| match &entry.batch {
             EntryBatch::Live(batch) => Some(batch.opened),
-            EntryBatch::Spent(_) | EntryBatch::Ghost { .. } => None,
+            _ => None,
         })
     }
 }
@@ -239,10 +261,14 @@ impl Entry {
         matches!(self.batch, EntryBatch::Ghost { .. })
     }
 
+    pub(crate) fn is_decided(&self) -> bool {
+        matches!(self.batch, EntryBatch::Decided(..))
+    }
+
     /// Records, and so sequences, of the batch.
     pub(crate) fn count(&self) -> u32 {
         match &self.batch {
-            EntryBatch::Live(batch) => batch.count(),
+            EntryBatch::Live(batch) | EntryBatch::Decided(batch, _) => batch.count(),
             EntryBatch::Spent(spent) => spent.count,
             EntryBatch::Ghost { count } => *count,
         }

@@ -76,19 +76,22 @@ impl Sender {
         if entry.stamp.is_some() {
             self.queue(id).sequences.want_bump(Some(code));
         }
-        if let Some(rest) = rest {
-            self.tell_of_split(id, code, std::slice::from_ref(&rest));
-            let part = entry.part(rest, None);
-            self.queue(id).entries.insert(index, part);
-        }
-        let partition = Arc::clone(&self.queue(id).partition);
+        let mut at = index;
         for (batch, words) in refused {
             let message = words.or_else(|| message.clone());
             let kind = ErrorKind::Rejected { code, message };
-            let in_doubt = entry.may_have_been_written();
-            let spent = self.settle_failed(batch, kind, entry.trail.clone(), in_doubt);
-            self.accumulator.release(&partition, spent);
+            let part = entry.part(batch, None);
+            if let Some(failed) = self.give_up_entry(id, part, kind) {
+                self.queue(id).entries.insert(at, failed);
+                at += 1;
+            }
         }
+        if let Some(rest) = rest {
+            self.tell_of_split(id, code, std::slice::from_ref(&rest));
+            let part = entry.part(rest, None);
+            self.queue(id).entries.insert(at, part);
+        }
+        self.tell_decided(id);
     }
 
     /// Takes the batch out of its row, unless it is settled or in doubt.

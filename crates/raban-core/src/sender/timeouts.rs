@@ -5,7 +5,7 @@ use std::sync::Arc;
 use raban_protocol::error_code::ErrorCode;
 
 use super::Sender;
-use super::partition_queue::{Doubt, EntryBatch};
+use super::partition_queue::{Doubt, Entry, EntryBatch};
 use super::timers::Timer;
 use crate::accumulator::partition::{Front, PartitionId};
 use crate::batch::SealedBatch;
@@ -13,7 +13,7 @@ use crate::config::InDoubtPolicy;
 use crate::connection::ConnectionId;
 use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::time::Instant;
-use crate::trail::{AttemptOutcome, Trail};
+use crate::trail::AttemptOutcome;
 
 impl Sender {
     pub(super) fn due(&mut self, now: Instant, timer: Timer) {
@@ -225,10 +225,10 @@ impl Sender {
 
     /// Fails a batch that never was in a request.
     fn fail_unsent(&mut self, id: PartitionId, batch: SealedBatch, kind: ErrorKind) {
-        let trail = Trail::new(batch.opened, batch.sealed);
-        let spent = self.settle_failed(batch, kind, trail, false);
-        self.accumulator
-            .release(&self.queues[id.0 as usize].partition, spent);
+        let entries = &mut self.queue(id).entries;
+        entries.push_back(Entry::new(batch));
+        let last = entries.len() - 1;
+        self.fail(id, last, kind);
     }
 
     /// Gives up all that has no outcome yet.

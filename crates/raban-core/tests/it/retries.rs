@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use raban_core::ErrorKind;
+use raban_core::NewRecord;
 use raban_protocol::error_code::ErrorCode;
 
 use crate::harness::Harness;
@@ -137,19 +138,26 @@ fn an_answer_that_lacks_the_partition_closes_the_connection() {
 
 #[test]
 fn a_duplicates_append_time_is_not_the_records_timestamp() {
-    let mut harness = Harness::new(&[]);
-    harness.confirm();
-    let delivery = harness.send("v");
-    harness.run();
-    let conn = harness.produced[0].conn;
-    harness.cut(conn);
-    harness.advance(Duration::from_secs(1));
-    harness.log_append_time = 5;
-    harness.answer_all();
-    let metadata = delivery.try_outcome().unwrap().unwrap();
-    assert_eq!(metadata.timestamp, 1_700_000_000_000);
-
-    let stamped = harness.send("v");
-    harness.answer_all();
-    assert_eq!(stamped.try_outcome().unwrap().unwrap().timestamp, 5);
+    // A duplicate's answer tells the batch's newest timestamp; a topic that stamps records, another one.
+    for (told, expected) in [(1_700_000_000_009, 1_700_000_000_003), (5, 5)] {
+        let mut harness = Harness::new(&[("linger.ms", "5")]);
+        let at = |timestamp| NewRecord {
+            partition: Some(0),
+            timestamp: Some(timestamp),
+            value: Some(b"v"),
+            ..NewRecord::default()
+        };
+        harness.log_append_time = -1;
+        let delivery = harness.enqueue(&at(1_700_000_000_003)).unwrap();
+        harness.enqueue(&at(1_700_000_000_009)).unwrap().detach();
+        harness.advance(Duration::from_millis(5));
+        let conn = harness.produced[0].conn;
+        harness.log.append(harness.produced[0].batch_bytes());
+        harness.cut(conn);
+        harness.advance(Duration::from_secs(1));
+        harness.log_append_time = told;
+        harness.answer_all();
+        let metadata = delivery.try_outcome().unwrap().unwrap();
+        assert_eq!(metadata.timestamp, expected);
+    }
 }

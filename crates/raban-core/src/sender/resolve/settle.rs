@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use super::decide::{Conclusion, State, Subject, decide};
 use super::floor::Floor;
-use super::reading::{Place, Reading};
+use super::reading::Reading;
 use crate::accumulator::partition::PartitionId;
 use crate::config::InDoubtPolicy;
-use crate::delivery::Settled;
 use crate::error::{ErrorKind, Unresolved};
 use crate::event::Event;
 use crate::sender::Sender;
-use crate::sender::partition_queue::{Entry, EntryBatch};
+use crate::sender::partition_queue::Entry;
 use crate::sender::verdict::may_be_taken_apart;
 use crate::time::Instant;
 use crate::trail::{Found, Resolution, ResolvedBy};
@@ -90,11 +89,12 @@ impl Sender {
     fn subjects(&self, id: PartitionId, read: Option<&Reading>) -> Vec<Subject> {
         let queue = &self.queues[id.0 as usize];
         let subject = |entry: &Entry| Subject {
-            stamp: entry.stamp,
+            stamp: entry.stamp.filter(|_| !entry.is_decided()),
             ghost: entry.is_ghost(),
             in_doubt: entry.in_doubt,
             place: entry
                 .stamp
+                .filter(|_| !entry.is_decided())
                 .and_then(|stamp| read.and_then(|reading| reading.place_of(stamp))),
             refused: entry.refused.is_some(),
             // What is on its way is judged by its answer.
@@ -125,7 +125,6 @@ impl Sender {
         let began = self.conclude(now, id);
         let broken = self.queue(id).sequences.bump_wanted();
         let conclusions = decide(&row, state, incomplete, broken);
-        self.queue(id).doubt.may_resend = true;
         let entries = std::mem::take(&mut self.queue(id).entries);
         let mut kept = VecDeque::with_capacity(entries.len());
         let mut resolved = 0;
@@ -146,11 +145,14 @@ impl Sender {
                     duration: now - began,
                 });
             }
-            let is_first = kept.is_empty();
+            let is_first = !kept.iter().any(Entry::is_live);
             kept.extend(self.apply(id, entry, conclusion, is_first));
         }
-        self.queue(id).entries = kept;
+        let queue = self.queue(id);
+        queue.entries = kept;
+        queue.doubt.may_resend = true;
         self.resolved(id, resolved, "its log was read", now - began);
+        self.tell_decided(id);
         self.evaluate(now, id);
     }
 
@@ -163,10 +165,13 @@ impl Sender {
         is_first: bool,
     ) -> Option<Entry> {
         match conclusion {
-            Conclusion::InLog(place) => {
-                self.found(id, entry, place, is_first);
-                None
-            }
+            Conclusion::InLog(place) => self.in_log(
+                id,
+                entry,
+                Some(place.base_offset),
+                place.log_append_time,
+                is_first,
+            ),
             Conclusion::Keep => Some(entry),
             // Its hole is closed by the bump.
             Conclusion::Hole => {
@@ -203,29 +208,6 @@ impl Sender {
                 }
             }
         }
-    }
-
-    /// A batch turned out to be in the log.
-    fn found(&mut self, id: PartitionId, mut entry: Entry, place: Place, is_first: bool) {
-        let queue = &mut self.queues[id.0 as usize];
-        let count = entry.count();
-        if let Some(stamp) = entry.stamp {
-            queue.sequences.confirm(stamp, count);
-            if is_first {
-                queue.doubt.floor.raise(place.base_offset, stamp, count);
-            }
-        }
-        let partition = Arc::clone(&queue.partition);
-        let EntryBatch::Live(batch) = entry.batch else {
-            return;
-        };
-        let settled = Settled::Acknowledged {
-            base_offset: Some(place.base_offset),
-            log_append_time: place.log_append_time,
-            trail: entry.trail.of_success(self.now.instant),
-        };
-        let spent = self.accumulator.settle(batch, settled);
-        self.accumulator.release(&partition, spent);
     }
 
     /// The resolution is over; returns when it began.
