@@ -188,7 +188,7 @@ fn produce(
         false => batch,
     };
     let mut produced = partition.produce(context.now.elapsed, &header, &batch)?;
-    if config.log_append_time {
+    if config.log_append_time && produced.grown > 0 {
         produced.log_append_time_ms = header.max_timestamp;
     }
     let log_start_offset = partition.start_offset();
