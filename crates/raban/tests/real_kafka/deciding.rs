@@ -326,5 +326,6 @@ on_each_version! {
     write_only: |scenario| Scenario { write_only: true, ..scenario };
     backdated: |scenario| Scenario { backdated: true, ..scenario };
     late: |scenario| Scenario { cause: Cause::Delay, ..scenario };
+    late_and_backdated: |scenario| Scenario { cause: Cause::Delay, backdated: true, ..scenario };
     write_only_and_backdated: |scenario| Scenario { write_only: true, backdated: true, ..scenario };
 }

@@ -2,6 +2,7 @@
 //! What was written is read back by the Java consumer.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod campaign;
 mod clients;
 mod deciding;
 mod support;

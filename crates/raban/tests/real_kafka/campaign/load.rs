@@ -1,0 +1,271 @@
+//! The load: each task on a thread of its own, watched and steered from outside.
+
+use std::ops::AddAssign;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use raban::{CloseError, Metrics, Producer};
+
+use super::history::History;
+use super::running::Running;
+use super::tasks::{Manner, SLACK, TASKS};
+use crate::support::PATIENCE;
+
+/// How often a task sends a chunk of records.
+pub(crate) const PACE: Duration = Duration::from_millis(200);
+
+/// What the tasks and their observer share.
+pub(crate) struct Load {
+    servers: String,
+    pub(super) chunk: u64,
+    began: Instant,
+    shared: Mutex<Shared>,
+    changed: Condvar,
+}
+
+struct Shared {
+    round: u8,
+    stopped: bool,
+    progress: [Progress; TASKS.len()],
+    producers: [Option<Producer>; TASKS.len()],
+    /// Counts of the producers that are gone.
+    gone: Counts,
+    ending: Option<Ending>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+}
+
+/// What producers count of their records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) retried: u64,
+    pub(crate) resolved: u64,
+}
+
+impl Counts {
+    fn of(metrics: &Metrics) -> Self {
+        Self {
+            retried: metrics.record_retry_total,
+            resolved: metrics.record_resolve_total,
+        }
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            retried: self.retried - before.retried,
+            resolved: self.resolved - before.resolved,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.retried += other.retried;
+        self.resolved += other.resolved;
+    }
+}
+
+/// The end of the reopening task's producer.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// The task is to drop it.
+    Drop,
+    Closing,
+    Closed(Result<(), CloseError>),
+}
+
+impl Load {
+    /// Starts the tasks, which send so many records at once.
+    pub(crate) fn start(servers: String, chunk: u64) -> (Arc<Self>, Vec<JoinHandle<History>>) {
+        let shared = Shared {
+            round: 0,
+            stopped: false,
+            progress: [Progress::default(); TASKS.len()],
+            producers: TASKS.map(|task| Some(task.producer(&servers))),
+            gone: Counts::default(),
+            ending: None,
+        };
+        let load = Arc::new(Self {
+            servers,
+            chunk,
+            began: Instant::now(),
+            shared: Mutex::new(shared),
+            changed: Condvar::new(),
+        });
+        let spawn = |index| {
+            let load = Arc::clone(&load);
+            thread::spawn(move || Running::new(index, load).run())
+        };
+        let tasks = (0..TASKS.len()).map(spawn).collect();
+        (load, tasks)
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(crate) fn set_round(&self, round: u8) {
+        self.lock().round = round;
+    }
+
+    /// No task sends any more; each then waits for its outcomes.
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Closes all producers, of whose records none is left.
+    pub(crate) fn close(&self) {
+        for producer in self.lock().producers.iter().flatten() {
+            producer.blocking().close(PATIENCE).unwrap();
+            let metrics = producer.metrics();
+            assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
+        }
+    }
+
+    fn progress(&self) -> [Progress; TASKS.len()] {
+        self.lock().progress
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let shared = self.lock();
+        let mut counts = shared.gone;
+        let alive = shared.producers.iter().flatten();
+        alive.for_each(|producer| counts += Counts::of(&producer.metrics()));
+        counts
+    }
+
+    /// Waits until each of these tasks has so many further acknowledgements.
+    pub(crate) fn goes_on(&self, further: u64, who: impl Fn(Manner) -> bool) {
+        let before = self.progress();
+        self.wait("acknowledgements", |shared| {
+            let tasks = TASKS.iter().zip(&before).zip(&shared.progress);
+            tasks
+                .filter(|((task, _), _)| who(task.manner))
+                .all(|((_, before), now)| now.acknowledged >= before.acknowledged + further)
+                .then_some(())
+        });
+    }
+
+    /// Waits until so many records were sent since the beginning.
+    pub(crate) fn reaches(&self, records: u64) {
+        self.wait("records", |shared| {
+            let sent: u64 = shared.progress.iter().map(|task| task.sent).sum();
+            (sent >= records).then_some(())
+        });
+    }
+
+    /// Closes the reopening task's producer on another thread, or has it dropped if there is no timeout. A task that
+    /// is about to open one anew has none to close.
+    pub(crate) fn end_producer(
+        self: &Arc<Self>,
+        timeout: Option<Duration>,
+    ) -> Option<JoinHandle<String>> {
+        let index = reopening();
+        let mut shared = self.lock();
+        if shared.ending.is_some() {
+            return None;
+        }
+        let producer = shared.producers[index].take()?;
+        shared.gone += Counts::of(&producer.metrics());
+        let Some(timeout) = timeout else {
+            shared.ending = Some(Ending::Drop);
+            return Some(thread::spawn(|| "dropped".to_owned()));
+        };
+        shared.ending = Some(Ending::Closing);
+        drop(shared);
+        let load = Arc::clone(self);
+        Some(thread::spawn(move || {
+            let began = Instant::now();
+            let closed = producer.blocking().close(timeout);
+            let took = began.elapsed();
+            assert!(
+                took <= timeout + SLACK,
+                "close within {timeout:?} took {took:?}"
+            );
+            load.lock().ending = Some(Ending::Closed(closed));
+            load.changed.notify_all();
+            match closed {
+                Ok(()) => format!("closed in {took:.1?} of {timeout:.1?}"),
+                Err(error) => format!(
+                    "closed in {took:.1?} of {timeout:.1?} without {}, {} in doubt",
+                    error.unsent, error.in_doubt
+                ),
+            }
+        }))
+    }
+
+    fn wait<T>(&self, what: &str, met: impl Fn(&Shared) -> Option<T>) -> T {
+        let (shared, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), PATIENCE * 2, |shared| met(shared).is_none())
+            .unwrap();
+        met(&shared).unwrap_or_else(|| panic!("{what}: {:?}", shared.progress))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap()
+    }
+}
+
+/// What a task asks and tells.
+impl Load {
+    pub(super) fn producer(&self, index: usize) -> Producer {
+        let producer = &self.lock().producers[index];
+        producer.clone().expect("there until it is ended")
+    }
+
+    /// Waits for the time of the next chunk; the round, or `None` if there is to be no further one.
+    pub(super) fn next_chunk(&self) -> Option<u8> {
+        let (shared, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), PACE, |shared| !shared.stopped)
+            .unwrap();
+        (!shared.stopped).then_some(shared.round)
+    }
+
+    pub(super) fn tell(&self, index: usize, progress: Progress) {
+        self.lock().progress[index] = progress;
+        self.changed.notify_all();
+    }
+
+    /// How the reopening task's producer ends, if it does.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.lock().ending.clone()
+    }
+
+    pub(super) fn wait_closed(&self) -> Result<(), CloseError> {
+        self.wait("the end of close", |shared| match shared.ending {
+            Some(Ending::Closed(closed)) => Some(closed),
+            _ => None,
+        })
+    }
+
+    pub(super) fn reopen(&self, index: usize) -> Producer {
+        let producer = TASKS[index].producer(&self.servers);
+        let mut shared = self.lock();
+        shared.producers[index] = Some(producer.clone());
+        shared.ending = None;
+        producer
+    }
+}
+
+fn reopening() -> usize {
+    let found = TASKS
+        .iter()
+        .position(|task| task.manner == Manner::Reopening);
+    found.expect("one task reopens")
+}
+
+/// All but those that may go without an acknowledgement for long.
+pub(crate) fn steady(manner: Manner) -> bool {
+    !matches!(
+        manner,
+        Manner::Reopening | Manner::Impatient | Manner::Recreated
+    )
+}
