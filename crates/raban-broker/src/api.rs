@@ -42,6 +42,16 @@ pub(crate) enum Parked {
     Produce(produce::ParkedProduce),
 }
 
+impl Parked {
+    /// The node that it came to.
+    pub(crate) fn node(&self) -> i32 {
+        match self {
+            Self::Fetch(parked) => parked.node(),
+            Self::Produce(parked) => parked.node(),
+        }
+    }
+}
+
 /// Looks again at a request that waits.
 pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<Parked>) -> Outcome {
     let deadline = waiting.deadline;
@@ -67,6 +77,9 @@ pub(crate) fn handle(
     connection: u64,
     content: Bytes,
 ) -> Outcome {
+    if !cluster.topics.nodes.is_up(node) {
+        return Outcome::Close(format!("node {node} is down"));
+    }
     let mut body = Reader::new(content);
     let header = match decode_request_header(&mut body) {
         Ok(header) => header,

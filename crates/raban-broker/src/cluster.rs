@@ -18,7 +18,6 @@ use crate::api::Parked;
 use crate::config::BrokerConfig;
 use crate::error::{RecordsError, StartError, TopicError};
 use crate::faults::Faults;
-use crate::nodes::Nodes;
 use crate::storage::LogDir;
 use crate::topics::Topics;
 use crate::waiting::WaitingRequests;
@@ -105,7 +104,8 @@ pub struct Cluster {
     pub(crate) topics: Topics,
     pub(crate) waiting: WaitingRequests<Parked>,
     pub(crate) faults: Faults,
-    pub(crate) nodes: Nodes,
+    /// The latest time that was told.
+    pub(crate) latest: Duration,
     /// Where each connection's client reached the broker.
     reached_at: BTreeMap<u64, (String, u16)>,
     next_expiry: Duration,
@@ -125,7 +125,7 @@ impl Cluster {
         config.check()?;
         let topics = Topics::open(&config, seed, log_dir, now.elapsed)?;
         Ok(Self {
-            nodes: Nodes::new(config.node_id, config.nodes),
+            latest: now.elapsed,
             faults: Faults::default(),
             config,
             topics,
@@ -155,6 +155,7 @@ impl Cluster {
         connection: u64,
         content: Bytes,
     ) -> Outcome {
+        self.latest = now.elapsed;
         api::handle(self, now, node, connection, content)
     }
 
@@ -189,7 +190,7 @@ impl Cluster {
             self.next_expiry = now.elapsed + EXPIRY_CHECK;
             let expiration = self.config.producer_id_expiration;
             for (_, partition) in self.topics.partitions_mut() {
-                partition.producers.expire(now.elapsed, expiration);
+                partition.forget(|producers| producers.expire(now.elapsed, expiration));
             }
         }
     }
@@ -199,8 +200,7 @@ impl Cluster {
     pub fn expire_producers_by_timestamps(&mut self, now: Now) {
         let expiration = self.config.producer_id_expiration;
         for (_, partition) in self.topics.partitions_mut() {
-            let producers = &mut partition.producers;
-            producers.expire_by_timestamps(now.unix_ms, expiration);
+            partition.forget(|p| p.expire_by_timestamps(now.unix_ms, expiration));
         }
     }
 
@@ -309,7 +309,7 @@ impl Cluster {
 
     /// Host and port of a node, as a connection's client is told.
     pub(crate) fn address(&self, node: i32, connection: u64) -> (String, u16) {
-        let advertised = self.nodes.address(node).cloned();
+        let advertised = self.topics.nodes.address(node).cloned();
         advertised.unwrap_or_else(|| self.advertised(connection))
     }
 

@@ -32,7 +32,7 @@ pub struct BrokerConfig {
     pub nodes: i32,
     /// Replicas of a partition (`default.replication.factor`), at most one a node. Default 1.
     pub default_replication: i16,
-    /// In-sync replicas that a Produce with acks=all needs (`min.insync.replicas`). Default 1.
+    /// In-sync replicas that a Produce with acks=all needs (`min.insync.replicas`), at most all. Default 1.
     pub min_insync_replicas: usize,
     /// Where records are kept. Default memory.
     pub storage: StorageKind,
@@ -101,6 +101,24 @@ impl BrokerConfig {
                 i64::from(self.node_id),
                 0..=i64::from(i32::MAX),
                 "0 or more",
+            ),
+            (
+                "nodes",
+                i64::from(self.nodes),
+                1..=i64::from(i32::MAX.saturating_sub(self.node_id)),
+                "1 or more, with ids up to 2147483647",
+            ),
+            (
+                "default_replication",
+                i64::from(self.default_replication),
+                1..=i64::from(self.nodes),
+                "1 to the number of nodes",
+            ),
+            (
+                "min_insync_replicas",
+                limit(self.min_insync_replicas),
+                1..=i64::MAX,
+                "1 or more",
             ),
             (
                 "default_partitions",

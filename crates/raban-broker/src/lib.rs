@@ -14,8 +14,8 @@
 //! waiting.rs       a Fetch that waits for more, a Produce that waits for replicas
 //! ```
 //!
-//! A `Cluster` can have several nodes and be made to fail, for simulations: nodes.rs (who is up and leads what),
-//! replication.rs (who has what), faults.rs (false answers), upkeep.rs (deletion, compaction, forgetting).
+//! A `Cluster` can have several nodes and be made to fail, for simulations: nodes.rs (who is up),
+//! replication.rs (who has what), election.rs (who leads), faults.rs (false answers), upkeep.rs (deletion, compaction, forgetting).
 //!
 //! # What survives
 //! A record is acknowledged when the operating system has it: it survives the death of the broker's process. All logs are
@@ -30,6 +30,7 @@ mod cluster;
 mod config;
 mod connection;
 mod data_dir;
+mod election;
 mod error;
 mod faults;
 mod leader_epochs;

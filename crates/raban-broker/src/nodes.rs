@@ -1,8 +1,10 @@
-//! The nodes of a cluster: which are up, who leads what, and what becomes of a partition when that changes.
+//! The nodes of a cluster: which are up, which lag, where they are; and what tests make of them.
 use std::collections::{BTreeMap, BTreeSet};
 
+use raban_log::LogError;
+
 use crate::cluster::{Cluster, Now};
-use crate::partition::{NO_LEADER, Partition};
+use crate::partition::Partition;
 
 /// Which nodes there are, and where.
 #[derive(Debug, Default)]
@@ -29,12 +31,22 @@ impl Nodes {
         !self.down.contains(&node)
     }
 
+    pub(crate) fn is_lagging(&self, node: i32) -> bool {
+        self.lagging.contains(&node)
+    }
+
     pub(crate) fn address(&self, node: i32) -> Option<&(String, u16)> {
         self.advertised.get(&node)
     }
 
-    fn copies(&self, node: i32) -> bool {
-        self.is_up(node) && !self.lagging.contains(&node)
+    /// The nodes that get a partition, the preferred leader first.
+    pub(crate) fn place(&self, partition: i32, replication: usize) -> Vec<i32> {
+        let first = usize::try_from(partition).unwrap_or(0) % self.all.len().max(1);
+        let nodes = self.all.iter().cycle().skip(first);
+        nodes
+            .take(replication.min(self.all.len()))
+            .copied()
+            .collect()
     }
 }
 
@@ -43,132 +55,96 @@ impl Cluster {
     /// Host and port that clients are told to reach a node at.
     pub fn advertise(&mut self, node: i32, host: &str, port: u16) {
         let address = (host.to_owned(), port);
-        self.nodes.advertised.insert(node, address);
+        self.topics.nodes.advertised.insert(node, address);
     }
 
-    /// A node is gone: other in-sync replicas lead what it led, or nobody does. The driver ends its connections, and with
-    /// them the requests that wait there.
-    pub fn stop_node(&mut self, _now: Now, node: i32) {
-        self.nodes.down.insert(node);
-        self.each_partition(|nodes, partition| {
-            if let Some(replica) = partition.replicas.get_mut(node) {
-                replica.copies = false;
-            }
-            partition.replicas.drop_from_isr(node);
-            if partition.leader == node {
-                let heir = heir(nodes, partition);
-                partition.lead(heir.unwrap_or(NO_LEADER), false);
-            }
-        });
+    /// A node is gone: other in-sync replicas lead what it led, or nobody does. Requests that wait there are dropped, and one
+    /// that still comes closes its connection; the driver ends the others.
+    pub fn stop_node(&mut self, now: Now, node: i32) {
+        if self.topics.nodes.down.insert(node) {
+            self.waiting.retain(|request| request.node() != node);
+            self.each_partition(|partition| partition.stop_node(node, now.elapsed));
+        }
     }
 
     /// A node is back, remembers `window` batches of each producer (Apache Kafka: 1), and follows, or leads where nobody
     /// else may.
-    pub fn start_node(&mut self, _now: Now, node: i32, window: usize) {
-        self.nodes.down.remove(&node);
-        self.each_partition(|nodes, partition| {
-            let end = partition.end_offset();
-            let Some(replica) = partition.replicas.get_mut(node) else {
-                return;
-            };
-            replica.reloaded = Some((window, replica.end.min(end)));
-            if partition.leader != NO_LEADER {
-                if nodes.copies(node) {
-                    partition.replicas.catch_up(node, end);
-                }
-            } else if replica.in_sync {
-                replica.copies = true;
-                partition.lead(node, false);
-                partition.follow(nodes);
-            }
-        });
+    pub fn start_node(&mut self, now: Now, node: i32, window: usize) {
+        if self.topics.nodes.down.remove(&node) {
+            self.each_partition(|partition| partition.start_node(node, window, now.elapsed));
+        }
     }
 
     /// Moves a partition's leadership to a node that is up and in sync, or with `unclean` to any that is up: what it lacks is
     /// cut off. Returns whether it leads now.
-    pub fn elect(&mut self, _now: Now, topic: &str, index: i32, node: i32, unclean: bool) -> bool {
-        let is_up = self.nodes.is_up(node);
-        let mut elected = false;
-        self.one_partition(topic, index, |nodes, partition| {
-            let replica = partition.replicas.get_mut(node);
-            let in_sync = replica.map(|replica| replica.in_sync);
-            elected = is_up && partition.leader != node && in_sync.is_some_and(|s| s || unclean);
-            if elected {
-                partition.lead(node, in_sync == Some(false));
-                partition.follow(nodes);
+    pub fn elect(&mut self, now: Now, topic: &str, index: i32, node: i32, unclean: bool) -> bool {
+        self.one_partition(topic, index, |partition| {
+            let replica = partition.replicas.get(node);
+            let may_lead = replica.is_some_and(|r| r.is_up && (r.in_sync || unclean));
+            if !may_lead || partition.leader == node {
+                return Ok(false);
             }
-        });
-        elected
+            partition.lead(node, now.elapsed)?;
+            Ok(true)
+        })
     }
 
     /// A follower that lags doesn't copy what leaders append. It stays in sync until [`drop_from_isr`](Self::drop_from_isr);
-    /// when it stops lagging it catches up.
+    /// when it stops lagging it catches up. A node that leads lags once it follows.
     pub fn lag(&mut self, node: i32, lagging: bool) {
-        if lagging {
-            self.nodes.lagging.insert(node);
-        } else {
-            self.nodes.lagging.remove(&node);
-        }
-        self.each_partition(|nodes, partition| {
-            if partition.leader == node || partition.leader == NO_LEADER {
-                return;
+        let nodes = &mut self.topics.nodes.lagging;
+        match lagging {
+            true => nodes.insert(node),
+            false => nodes.remove(&node),
+        };
+        let now = self.latest;
+        self.each_partition(|partition| {
+            if let Some(replica) = partition.replicas.get_mut(node) {
+                replica.is_lagging = lagging;
             }
-            if nodes.copies(node) {
-                partition.follow(nodes);
-            } else if let Some(replica) = partition.replicas.get_mut(node) {
-                replica.copies = false;
-            }
+            partition.catch_up(now)
         });
     }
 
-    /// The leader no longer counts this follower as in sync.
+    /// The leader no longer counts this follower as in sync. One that doesn't lag is back with the next change.
     pub fn drop_from_isr(&mut self, topic: &str, index: i32, node: i32) {
-        self.one_partition(topic, index, |_, partition| {
+        self.one_partition(topic, index, |partition| {
             if partition.leader != node {
                 partition.replicas.drop_from_isr(node);
+                partition.advance_watermark();
             }
+            Ok(())
         });
     }
 
-    fn one_partition(
+    /// Changes a partition, and lets what waits for it look again.
+    pub(crate) fn one_partition<T: Default>(
         &mut self,
         topic: &str,
         index: i32,
-        change: impl FnOnce(&Nodes, &mut Partition),
-    ) {
-        if let Some((key, partition)) = self.topics.any_partition(topic, index) {
-            change(&self.nodes, partition);
-            self.waiting.removed((key.0, index));
-        }
+        change: impl FnOnce(&mut Partition) -> Result<T, LogError>,
+    ) -> T {
+        let Some((id, partition)) = self.topics.any_partition(topic, index) else {
+            return T::default();
+        };
+        let changed = change(partition);
+        self.waiting.changed((id.0, index));
+        changed.unwrap_or_else(|error| {
+            tracing::error!(topic, partition = index, %error, "a partition could not be changed");
+            T::default()
+        })
     }
 
     /// Changes all partitions, and lets everything that waits look again.
-    fn each_partition(&mut self, change: impl Fn(&Nodes, &mut Partition)) {
+    pub(crate) fn each_partition(
+        &mut self,
+        change: impl Fn(&mut Partition) -> Result<(), LogError>,
+    ) {
         for ((topic, index), partition) in self.topics.partitions_mut() {
-            change(&self.nodes, partition);
-            self.waiting.removed((topic.0, index));
-        }
-    }
-}
-
-/// The in-sync replica that is up and comes first.
-fn heir(nodes: &Nodes, partition: &Partition) -> Option<i32> {
-    let mut replicas = partition.replicas.iter();
-    let heir = replicas.find(|replica| {
-        replica.in_sync && replica.node != partition.leader && nodes.is_up(replica.node)
-    });
-    heir.map(|replica| replica.node)
-}
-
-impl Partition {
-    /// Lets the followers that can catch up with the leader.
-    fn follow(&mut self, nodes: &Nodes) {
-        let end = self.end_offset();
-        let others: Vec<i32> = self.replicas.iter().map(|replica| replica.node).collect();
-        for node in others {
-            if node != self.leader && nodes.copies(node) {
-                self.replicas.catch_up(node, end);
+            if let Err(error) = change(partition) {
+                tracing::error!(%topic, partition = index, %error, "a partition could not be changed");
             }
+            self.waiting.changed((topic.0, index));
         }
     }
 }

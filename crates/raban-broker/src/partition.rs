@@ -8,7 +8,7 @@ use raban_protocol::record_batch::{BatchHeader, Record, split_batches};
 
 use crate::leader_epochs::LeaderEpochs;
 use crate::producer_state::{ProducerStates, Verdict};
-use crate::replication::Replicas;
+use crate::replication::{Placement, Replicas};
 use crate::validate::Rejection;
 
 /// In place of a node: nobody leads.
@@ -45,12 +45,11 @@ pub(crate) struct Produced {
 }
 
 impl Partition {
-    /// Opens a partition, led by the first of `nodes`: everything that it knows of producers and epochs is in its log.
+    /// Opens a partition: everything that it knows of producers and epochs is in its log.
     pub(crate) fn open(
         storage: Option<Box<dyn Storage>>,
         config: LogConfig,
-        nodes: &[i32],
-        leader_epoch: i32,
+        placement: Placement,
         now: Duration,
     ) -> Result<(Self, Recovery), LogError> {
         let (mut producers, mut epochs) = (ProducerStates::default(), LeaderEpochs::default());
@@ -65,18 +64,20 @@ impl Partition {
                 (Records::Kept(log), recovery)
             }
         };
-        let leader = nodes.first().copied().unwrap_or(NO_LEADER);
-        let mut partition = Self {
-            leader,
+        let end = records.end_offset();
+        // Elections may have gone further than the starts that the epoch is counted by.
+        let unused = epochs.latest().map_or(0, |latest| latest + 1);
+        let leader_epoch = placement.leader_epoch.max(unused);
+        epochs.assign(leader_epoch, end);
+        let leader = placement.leader();
+        let partition = Self {
+            leader: leader.unwrap_or(NO_LEADER),
             leader_epoch,
             epochs,
+            replicas: placement.replicas(end, &producers),
             producers,
-            replicas: Replicas::new(nodes),
             records,
         };
-        let end = partition.end_offset();
-        partition.epochs.assign(leader_epoch, end);
-        partition.replicas.grown(leader, end);
         Ok((partition, recovery))
     }
 
@@ -92,17 +93,9 @@ impl Partition {
         }
     }
 
-    /// Offset after the last record that readers see. With one replica it is the log's end.
-    pub(crate) fn high_watermark(&self) -> i64 {
-        self.replicas.watermark(self.end_offset())
-    }
-
     /// Offset that the next record gets.
     pub(crate) fn end_offset(&self) -> i64 {
-        match &self.records {
-            Records::Kept(log) => log.end_offset(),
-            Records::Discarded { end_offset } => *end_offset,
-        }
+        self.records.end_offset()
     }
 
     /// Appends a valid batch, unless it is a duplicate or out of order.
@@ -147,7 +140,7 @@ impl Partition {
             ..*header
         };
         self.producers.push(&appended, now);
-        self.replicas.grown(self.leader, self.end_offset());
+        self.copy_appended(&appended, now);
         Ok(Produced {
             base_offset,
             end_offset: self.end_offset(),
@@ -156,68 +149,35 @@ impl Partition {
         })
     }
 
-    /// A node takes the lead, or nobody does: what the new leader lacks is cut off, and what it doesn't remember of producers
-    /// is forgotten.
-    pub(crate) fn lead(&mut self, node: i32, unclean: bool) {
-        self.leader = node;
-        let replica = self.replicas.get_mut(node).map(|replica| {
-            replica.end = replica.end.max(0);
-            (replica.end, replica.reloaded.take())
-        });
-        if let Some((end, reloaded)) = replica {
-            let end = end.max(self.start_offset());
-            let cut = end < self.end_offset();
-            if cut {
-                self.truncate_to(end);
-            }
-            if cut || reloaded.is_some() {
-                self.remember(reloaded);
-            }
-            self.replicas.lead(node, self.end_offset(), unclean);
-        }
-        self.begin_epoch();
-    }
-
-    pub(crate) fn begin_epoch(&mut self) {
-        self.leader_epoch += 1;
-        if self.leader != NO_LEADER {
-            let end = self.end_offset();
-            self.epochs.assign(self.leader_epoch, end);
-        }
-    }
-
-    fn truncate_to(&mut self, end: i64) {
-        self.epochs.truncate(end);
+    /// Cuts the log; see [`Log::truncate_to`].
+    pub(crate) fn truncate_to(&mut self, end: i64) -> Result<(), LogError> {
         match &mut self.records {
-            Records::Kept(log) => {
-                if let Err(error) = log.truncate_to(end) {
-                    tracing::error!(%error, "a partition could not be cut");
-                }
+            Records::Kept(log) => log.truncate_to(end),
+            Records::Discarded { end_offset } => {
+                *end_offset = end;
+                Ok(())
             }
-            Records::Discarded { end_offset } => *end_offset = end,
         }
     }
 
-    /// Reads from the log what is to be known of producers; of what was there at a reload only that many batches of each.
-    fn remember(&mut self, reloaded: Option<(usize, i64)>) {
-        let mut producers = ProducerStates::default();
-        let mut reloaded = reloaded;
-        let mut offset = self.start_offset();
-        while let Ok(read) = self.read(offset, 1 << 20, true)
-            && read.next_offset > offset
-        {
-            offset = read.next_offset;
-            for (header, _) in split_batches(read.bytes).flatten() {
-                if let Some((window, _)) = reloaded.take_if(|(_, end)| header.base_offset >= *end) {
-                    producers.shrink(window);
-                }
-                producers.push(&header, Duration::ZERO);
-            }
+    /// The headers of all batches that reach to `offset` or beyond; see [`Log::headers`].
+    pub(crate) fn headers(
+        &mut self,
+        offset: i64,
+        on_batch: &mut dyn FnMut(&BatchHeader),
+    ) -> Result<(), LogError> {
+        match &mut self.records {
+            Records::Kept(log) => log.headers(offset, on_batch),
+            Records::Discarded { .. } => Ok(()),
         }
-        if let Some((window, _)) = reloaded {
-            producers.shrink(window);
+    }
+
+    /// Lets each replica forget what `forget` says of producers.
+    pub(crate) fn forget(&mut self, forget: impl Fn(&mut ProducerStates)) {
+        forget(&mut self.producers);
+        for replica in self.replicas.iter_mut() {
+            forget(&mut replica.producers);
         }
-        self.producers = producers;
     }
 
     /// Deletes the records below `before`, as far as readers see them.
@@ -338,6 +298,15 @@ impl Partition {
         match &mut self.records {
             Records::Kept(log) => log.finish_sync(outcome),
             Records::Discarded { .. } => Ok(()),
+        }
+    }
+}
+
+impl Records {
+    fn end_offset(&self) -> i64 {
+        match self {
+            Self::Kept(log) => log.end_offset(),
+            Self::Discarded { end_offset } => *end_offset,
         }
     }
 }

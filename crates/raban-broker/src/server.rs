@@ -104,6 +104,13 @@ impl Server {
         log_dir: Box<dyn LogDir>,
         data_dir: Option<DataDir>,
     ) -> Result<Self, StartError> {
+        if config.nodes != 1 {
+            return Err(StartError::Setting {
+                setting: "nodes",
+                value: i64::from(config.nodes),
+                range: "1, since a server is one node",
+            });
+        }
         let listener = std::net::TcpListener::bind(config.listen)
             .and_then(|l| l.set_nonblocking(true).map(|()| l))
             .and_then(|l| l.local_addr().map(|address| (l, address)));

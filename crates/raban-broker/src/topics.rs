@@ -9,7 +9,9 @@ use raban_protocol::primitives::Uuid;
 use crate::config::BrokerConfig;
 use crate::error::StartError;
 use crate::metadata::{ClusterMetadata, TopicMetadata};
+use crate::nodes::Nodes;
 use crate::partition::Partition;
+use crate::replication::Placement;
 use crate::storage::LogDir;
 use crate::topic_name;
 use crate::upkeep::TopicConfig;
@@ -33,9 +35,9 @@ pub(crate) struct Topics {
     log_dir: Box<dyn LogDir>,
     metadata: ClusterMetadata,
     seed: u64,
-    nodes: i32,
-    replication: i32,
-    node: i32,
+    pub(crate) nodes: Nodes,
+    replication: usize,
+    min_in_sync: usize,
     max_partitions: usize,
     log_config: LogConfig,
     by_name: BTreeMap<String, Topic>,
@@ -70,9 +72,9 @@ impl Topics {
         let mut topics = Self {
             log_dir,
             seed,
-            nodes: config.nodes,
-            replication: i32::from(config.default_replication).min(config.nodes),
-            node: config.node_id,
+            nodes: Nodes::new(config.node_id, config.nodes),
+            replication: usize::try_from(config.default_replication).unwrap_or(1),
+            min_in_sync: config.min_insync_replicas,
             max_partitions: config.max_partitions,
             log_config: LogConfig {
                 segment_bytes: config.segment_bytes,
@@ -123,13 +125,8 @@ impl Topics {
             let storage = storage.map_err(|e| StartError::Metadata {
                 reason: format!("cannot open {name}-{index}: {e}"),
             })?;
-            let opened = Partition::open(
-                storage,
-                self.log_config.clone(),
-                &self.replicas(index),
-                leader_epoch,
-                now,
-            );
+            let placement = self.place(index, leader_epoch);
+            let opened = Partition::open(storage, self.log_config.clone(), placement, now);
             let (partition, recovery) = opened.map_err(|source| StartError::Log {
                 topic: name.to_owned(),
                 partition: index,
@@ -141,13 +138,26 @@ impl Topics {
         Ok(partitions)
     }
 
-    /// The nodes that get a partition, the preferred leader first.
-    fn replicas(&self, index: i32) -> Vec<i32> {
-        let nodes = self.nodes.max(1);
-        let replicas = 0..self.replication.max(1);
-        replicas
-            .map(|replica| self.node + (index + replica) % nodes)
-            .collect()
+    fn place(&self, index: i32, leader_epoch: i32) -> Placement {
+        let nodes = self.nodes.place(index, self.replication).into_iter();
+        let state = |node| (node, self.nodes.is_up(node), self.nodes.is_lagging(node));
+        Placement {
+            nodes: nodes.map(state).collect(),
+            min_in_sync: self.min_in_sync,
+            leader_epoch,
+        }
+    }
+
+    /// Sets a topic's settings.
+    pub(crate) fn configure(&mut self, name: &str, config: TopicConfig) {
+        if let Some(topic) = self.by_name.get_mut(name) {
+            let min_in_sync = config.min_insync_replicas.unwrap_or(self.min_in_sync);
+            for partition in &mut topic.partitions {
+                partition.replicas.set_min_in_sync(min_in_sync);
+                partition.advance_watermark();
+            }
+            topic.config = config;
+        }
     }
 
     /// Gives a topic more partitions.
@@ -164,6 +174,7 @@ impl Topics {
             );
             return Err((ErrorCode::INVALID_PARTITIONS, message));
         }
+        self.check_room(total - before.partitions)?;
         let grown = TopicMetadata {
             partitions: total,
             ..before.clone()
@@ -177,6 +188,8 @@ impl Topics {
         }
         if let Some(topic) = self.by_name.get_mut(name) {
             topic.partitions.extend(added);
+            let config = topic.config.clone();
+            self.configure(name, config);
         }
         Ok(())
     }
@@ -204,10 +217,6 @@ impl Topics {
         self.by_name.get(name)
     }
 
-    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
-        self.by_name.get_mut(name)
-    }
-
     /// A partition, whoever leads it, and its topic's id.
     pub(crate) fn any_partition(
         &mut self,
@@ -230,15 +239,12 @@ impl Topics {
         topic: &str,
         index: i32,
     ) -> Result<&mut Partition, ErrorCode> {
-        let topic = self.by_name.get_mut(topic);
-        let index = usize::try_from(index).ok();
-        let partition = topic
-            .zip(index)
-            .and_then(|(t, index)| t.partitions.get_mut(index));
-        match partition {
+        match self.any_partition(topic, index) {
             None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            Some(partition) if partition.leader != node => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
-            Some(partition) => Ok(partition),
+            Some((_, partition)) if partition.leader != node => {
+                Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+            }
+            Some((_, partition)) => Ok(partition),
         }
     }
 
@@ -265,6 +271,11 @@ impl Topics {
             let message = "Number of partitions must be larger than 0.".to_owned();
             return Err((ErrorCode::INVALID_PARTITIONS, message));
         }
+        self.check_room(partitions)
+    }
+
+    /// Whether there may be so many more partitions.
+    fn check_room(&self, partitions: i32) -> Result<(), Refusal> {
         let held: usize = self.by_name.values().map(|t| t.partitions.len()).sum();
         if held + partitions as usize > self.max_partitions {
             let message = format!(

@@ -5,7 +5,8 @@ use raban_protocol::record_batch::{BatchHeader, Record, RecordBatch, split_batch
 
 use crate::cluster::{Cluster, Now, UNPACK_LIMIT};
 use crate::error::{RecordsError, TopicError};
-use crate::partition::{NO_LEADER, Partition};
+use crate::partition::Partition;
+use crate::producer_state::ProducerStates;
 
 /// Settings of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,8 +53,10 @@ pub struct LogDump {
 impl Cluster {
     /// Settings of a topic, in place of those before. They are kept for as long as the cluster runs.
     pub fn set_topic_config(&mut self, topic: &str, config: TopicConfig) {
-        if let Some(topic) = self.topics.get_mut(topic) {
-            topic.config = config;
+        self.topics.configure(topic, config);
+        let count = self.topics.get(topic).map_or(0, |t| t.partitions.len());
+        for index in 0..count as i32 {
+            self.one_partition(topic, index, |_| Ok(()));
         }
     }
 
@@ -87,7 +90,7 @@ impl Cluster {
             message,
         })?;
         for index in 0..deleted.partitions.len() as i32 {
-            self.waiting.removed((deleted.id.0, index));
+            self.waiting.changed((deleted.id.0, index));
         }
         Ok(())
     }
@@ -116,22 +119,24 @@ impl Cluster {
         Ok(partition.compact(keep)?)
     }
 
-    /// The leader forgets all producers, as when they have expired.
+    /// All replicas forget all producers, as when these have expired.
     pub fn forget_producers(&mut self, topic: &str, index: i32) {
         if let Some((_, partition)) = self.topics.any_partition(topic, index) {
-            partition.producers.clear();
+            partition.forget(ProducerStates::clear);
         }
     }
 
     /// The leader remembers only the last `window` batches of each producer, as after a reload; with `reload` it leads under
     /// a new epoch, too.
     pub fn shrink_producer_window(&mut self, topic: &str, index: i32, window: usize, reload: bool) {
-        if let Some((_, partition)) = self.topics.any_partition(topic, index) {
+        let now = self.latest;
+        self.one_partition(topic, index, |partition| {
             partition.producers.shrink(window);
-            if reload && partition.leader != NO_LEADER {
-                partition.begin_epoch();
+            match reload && partition.has_leader() {
+                true => partition.lead(partition.leader, now),
+                false => Ok(()),
             }
-        }
+        });
     }
 
     /// What is known of a partition beside its records.
@@ -179,7 +184,7 @@ impl Cluster {
 fn state(topic_id: Uuid, partition: &Partition) -> PartitionState {
     PartitionState {
         topic_id,
-        leader: (partition.leader != NO_LEADER).then_some(partition.leader),
+        leader: partition.has_leader().then_some(partition.leader),
         leader_epoch: partition.leader_epoch,
         start_offset: partition.start_offset(),
         high_watermark: partition.high_watermark(),

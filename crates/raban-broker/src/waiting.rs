@@ -1,4 +1,4 @@
-//! Fetch requests that wait for records: one per connection at most.
+//! Requests that wait for records, or for replicas: one per connection at most.
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ impl<T> WaitingRequests<T> {
         }
     }
 
-    /// Notes that a partition is gone, which is an answer too.
-    pub(crate) fn removed(&mut self, partition: PartitionKey) {
+    /// Notes that a partition changed otherwise, or is gone: what waits for it looks again.
+    pub(crate) fn changed(&mut self, partition: PartitionKey) {
         self.grown(partition, usize::MAX);
     }
 
@@ -77,6 +77,15 @@ impl<T> WaitingRequests<T> {
     /// The first deadline of all.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         self.by_connection.values().map(|w| w.deadline).min()
+    }
+
+    /// Drops the requests that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        let dropped = self.by_connection.iter().filter(|(_, w)| !keep(&w.request));
+        let dropped: Vec<u64> = dropped.map(|(connection, _)| *connection).collect();
+        for connection in dropped {
+            self.take(connection);
+        }
     }
 
     /// Ends the wait of a connection's request.
@@ -128,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_partition_makes_ready_and_a_second_request_replaces_the_first() {
+    fn a_changed_partition_makes_ready_and_a_second_request_replaces_the_first() {
         let mut all = WaitingRequests::default();
         all.park(1, waiting(10, &[0]));
         all.park(1, waiting(10, &[1]));
-        all.removed(([0; 16], 0));
+        all.changed(([0; 16], 0));
         assert_eq!(all.next_ready(), None);
-        all.removed(([0; 16], 1));
+        all.changed(([0; 16], 1));
         assert_eq!(all.next_ready(), Some(1));
     }
 }

@@ -68,7 +68,7 @@ fn find(
 fn delete(cluster: &mut Cluster, name: &str) -> Result<Uuid, Refusal> {
     let topic = cluster.topics.delete(name)?;
     for (index, _) in (0..).zip(&topic.partitions) {
-        cluster.waiting.removed((topic.id.0, index));
+        cluster.waiting.changed((topic.id.0, index));
     }
     Ok(topic.id)
 }

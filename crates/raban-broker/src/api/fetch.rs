@@ -28,6 +28,12 @@ pub(crate) struct ParkedFetch {
     request: FetchRequest,
 }
 
+impl ParkedFetch {
+    pub(crate) fn node(&self) -> i32 {
+        self.context.node
+    }
+}
+
 /// What a request can be answered with now.
 struct Found {
     response: FetchResponse,

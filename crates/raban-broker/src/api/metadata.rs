@@ -42,12 +42,13 @@ pub(super) fn handle(
     MetadataResponse {
         throttle_time_ms: cluster.faults.throttle_ms(context.node),
         brokers: cluster
+            .topics
             .nodes
             .up()
             .map(|node| broker(cluster, context, node))
             .collect(),
         cluster_id: Some(cluster.topics.cluster_id().to_owned()),
-        controller_id: cluster.nodes.up().next().unwrap_or(context.node),
+        controller_id: cluster.topics.nodes.up().next().unwrap_or(context.node),
         topics,
         ..Default::default()
     }
@@ -159,8 +160,9 @@ fn describe(name: &str, topic: &Topic) -> MetadataResponseTopic {
         partition_index,
         leader_id: partition.leader,
         leader_epoch: partition.leader_epoch,
-        replica_nodes: partition.replicas.iter().map(|r| r.node).collect(),
+        replica_nodes: partition.replicas.nodes(|_| true),
         isr_nodes: partition.replicas.in_sync(),
+        offline_replicas: partition.replicas.nodes(|replica| !replica.is_up),
         ..Default::default()
     };
     MetadataResponseTopic {

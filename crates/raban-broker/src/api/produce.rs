@@ -34,6 +34,12 @@ pub(crate) struct ParkedProduce {
     waits: Vec<Wait>,
 }
 
+impl ParkedProduce {
+    pub(crate) fn node(&self) -> i32 {
+        self.context.node
+    }
+}
+
 /// What one partition's answer waits for.
 #[derive(Debug)]
 struct Wait {
@@ -166,9 +172,7 @@ fn produce(
     if let Some(code) = cluster.faults.refuses(context.node) {
         return Err(plain(code));
     }
-    let min_in_sync = config.min_insync_replicas;
-    let min_in_sync = min_in_sync.unwrap_or(cluster.config.min_insync_replicas);
-    if acks == ACKS_ALL && partition.replicas.in_sync_count() < min_in_sync {
+    if acks == ACKS_ALL && partition.replicas.is_under_min_isr() {
         return Err(plain(ErrorCode::NOT_ENOUGH_REPLICAS));
     }
     let batch = data
@@ -263,8 +267,6 @@ fn look(cluster: &mut Cluster, context: &Context, wait: &Wait) -> Option<ErrorCo
     if id != Some(wait.key.0) {
         return Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
-    let min_in_sync = cluster.topics.get(&wait.topic)?.config.min_insync_replicas;
-    let min_in_sync = min_in_sync.unwrap_or(cluster.config.min_insync_replicas);
     let (_, partition) = cluster.topics.any_partition(&wait.topic, wait.key.1)?;
     if partition.leader != context.node || partition.leader_epoch != wait.leader_epoch {
         return Some(ErrorCode::NOT_LEADER_OR_FOLLOWER);
@@ -272,7 +274,7 @@ fn look(cluster: &mut Cluster, context: &Context, wait: &Wait) -> Option<ErrorCo
     if partition.high_watermark() < wait.end_offset {
         return None;
     }
-    Some(match partition.replicas.in_sync_count() < min_in_sync {
+    Some(match partition.replicas.is_under_min_isr() {
         true => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
         false => ErrorCode::NONE,
     })

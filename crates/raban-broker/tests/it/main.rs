@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod data_dir;
+mod elections;
 mod fetch;
 mod limits;
 mod mutated;

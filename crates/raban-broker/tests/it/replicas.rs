@@ -17,58 +17,64 @@ use raban_protocol::primitives::Uuid;
 
 use crate::support::{batch, fetch_request, produce_request, stamped, values};
 
-const NOW: Now = Now {
+pub(crate) const NOW: Now = Now {
     elapsed: Duration::from_secs(10),
     unix_ms: 1_000_000_000,
 };
-const LATER: Now = Now {
+pub(crate) const LATER: Now = Now {
     elapsed: Duration::from_secs(100),
     unix_ms: 1_000_090_000,
 };
 /// The newest version of Produce that names topics.
 const V12: i16 = 12;
 
-struct Nodes {
-    cluster: Cluster,
+pub(crate) struct Nodes {
+    pub(crate) cluster: Cluster,
 }
 
 impl Nodes {
     /// Three nodes, one partition led by node 1.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        let mut nodes = Self::open(&MemoryLogDir::new());
+        nodes.cluster.create_topic(NOW, "t", 1).unwrap();
+        nodes
+    }
+
+    /// Three nodes with what is in these logs.
+    pub(crate) fn open(logs: &MemoryLogDir) -> Self {
         let config = BrokerConfig {
             nodes: 3,
             default_replication: 3,
             min_insync_replicas: 2,
             ..BrokerConfig::default()
         };
-        let mut cluster = Cluster::open(config, 7, Box::new(MemoryLogDir::new()), NOW).unwrap();
-        cluster.create_topic(NOW, "t", 1).unwrap();
+        let cluster = Cluster::open(config, 7, Box::new(logs.clone()), NOW).unwrap();
         Self { cluster }
     }
 
-    fn ask<R: Request>(&mut self, node: i32, version: i16, request: &R) -> Outcome {
+    pub(crate) fn ask<R: Request>(&mut self, node: i32, version: i16, request: &R) -> Outcome {
         let frame = encode_request(version, 1, None, request).unwrap();
         let connection = 10 + node as u64;
         self.cluster
             .handle_request(NOW, node, connection, content(&frame))
     }
 
-    fn send(&mut self, node: i32, records: Bytes) -> Outcome {
+    pub(crate) fn send(&mut self, node: i32, records: Bytes) -> Outcome {
         let mut request = produce_request("t", Uuid::ZERO, 0, records);
         request.acks = -1;
         request.timeout_ms = 30_000;
         self.ask(node, V12, &request)
     }
 
-    fn produce(&mut self, node: i32, records: Bytes) -> (ErrorCode, i64) {
+    pub(crate) fn produce(&mut self, node: i32, records: Bytes) -> (ErrorCode, i64) {
         told(self.send(node, records))
     }
 
-    fn state(&mut self) -> PartitionState {
+    pub(crate) fn state(&mut self) -> PartitionState {
         self.cluster.partition_state("t", 0).unwrap()
     }
 
-    fn read(&mut self, node: i32, offset: i64) -> Vec<String> {
+    pub(crate) fn read(&mut self, node: i32, offset: i64) -> Vec<String> {
         let request = fetch_request("t", Uuid::ZERO, 0, offset);
         let response = reply::<FetchRequest>(self.ask(node, 11, &request), 11);
         values(&response.responses[0].partitions[0])
@@ -78,28 +84,28 @@ impl Nodes {
     }
 }
 
-fn content(frame: &Frame) -> Bytes {
+pub(crate) fn content(frame: &Frame) -> Bytes {
     frame.to_bytes().slice(4..)
 }
 
-fn reply<R: Request>(outcome: Outcome, version: i16) -> R::Response {
+pub(crate) fn reply<R: Request>(outcome: Outcome, version: i16) -> R::Response {
     match outcome {
         Outcome::Reply(frame) => decode_response::<R>(version, content(&frame)).unwrap().1,
         other => panic!("{other:?}"),
     }
 }
 
-fn answer(outcome: Outcome) -> PartitionProduceResponse {
+pub(crate) fn answer(outcome: Outcome) -> PartitionProduceResponse {
     let mut response = reply::<ProduceRequest>(outcome, V12);
     response.responses.remove(0).partition_responses.remove(0)
 }
 
-fn told(outcome: Outcome) -> (ErrorCode, i64) {
+pub(crate) fn told(outcome: Outcome) -> (ErrorCode, i64) {
     let answer = answer(outcome);
     (answer.error_code, answer.base_offset)
 }
 
-fn sequenced(value: &str, sequence: i32) -> Bytes {
+pub(crate) fn sequenced(value: &str, sequence: i32) -> Bytes {
     stamped(&[value], Compression::None, (5, 0, sequence))
 }
 
@@ -136,6 +142,14 @@ fn too_few_in_sync_replicas_refuse_before_and_tell_after_the_append() {
     assert!(matches!(nodes.send(1, batch(&["a"])), Outcome::Wait { .. }));
     nodes.cluster.drop_from_isr("t", 0, 2);
     nodes.cluster.drop_from_isr("t", 0, 3);
+    assert!(nodes.cluster.poll_reply(NOW).is_none());
+    assert_eq!(nodes.state().high_watermark, 0, "it stands still (KIP-966)");
+    for node in [2, 3] {
+        nodes.cluster.lag(node, false);
+    }
+    for node in [2, 3] {
+        nodes.cluster.drop_from_isr("t", 0, node);
+    }
     let (_, outcome) = nodes.cluster.poll_reply(NOW).unwrap();
     let after = ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND;
     assert_eq!(told(outcome), (after, 0));
