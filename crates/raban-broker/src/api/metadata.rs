@@ -163,7 +163,6 @@ fn describe(name: &str, topic: &Topic) -> MetadataResponseTopic {
         replica_nodes: partition.replicas.nodes(|_| true),
         isr_nodes: partition.replicas.in_sync(),
         offline_replicas: partition.replicas.nodes(|replica| !replica.is_up),
-        ..Default::default()
     };
     MetadataResponseTopic {
         error_code: ErrorCode::NONE,
