@@ -5,6 +5,7 @@ use raban_protocol::error_code::ErrorCode;
 use raban_protocol::frame::{decode_request_header, encode_response};
 use raban_protocol::primitives::Reader;
 
+use self::throttle::Throttle;
 use crate::cluster::{Cluster, Now, Outcome};
 use crate::waiting::Waiting;
 
@@ -14,12 +15,15 @@ mod delete_topics;
 mod describe_producers;
 mod fetch;
 mod init_producer_id;
+mod leader;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod old_produce;
 mod produce;
+mod produce_wait;
 mod sasl;
+mod throttle;
 
 /// The longest request, in bytes, of an API other than Produce. A list of a million tiny elements takes many times its bytes
 /// when it is decoded, and no client asks for so much.
@@ -33,13 +37,15 @@ pub(crate) struct Context {
     pub(crate) connection: u64,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
+    /// How long the client is asked to pause, in milliseconds.
+    pub(crate) throttle_ms: i32,
 }
 
 /// A request that waits.
 #[derive(Debug)]
 pub(crate) enum Parked {
     Fetch(fetch::ParkedFetch),
-    Produce(produce::ParkedProduce),
+    Produce(produce_wait::ParkedProduce),
 }
 
 impl Parked {
@@ -57,7 +63,7 @@ pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<Parked>) -> Outcome
     let deadline = waiting.deadline;
     match waiting.request {
         Parked::Fetch(parked) => fetch::answer_or_park(cluster, parked, deadline),
-        Parked::Produce(parked) => produce::answer_or_park(cluster, parked, deadline),
+        Parked::Produce(parked) => produce_wait::answer_or_park(cluster, parked, deadline),
     }
 }
 
@@ -65,7 +71,7 @@ pub(crate) fn resume(cluster: &mut Cluster, waiting: Waiting<Parked>) -> Outcome
 pub(crate) fn finish(cluster: &mut Cluster, parked: Parked) -> Outcome {
     match parked {
         Parked::Fetch(parked) => fetch::finish(cluster, parked),
-        Parked::Produce(parked) => produce::finish(cluster, parked),
+        Parked::Produce(parked) => produce_wait::finish(cluster, parked),
     }
 }
 
@@ -91,11 +97,12 @@ pub(crate) fn handle(
         connection,
         version: header.api_version,
         correlation_id: header.correlation_id,
+        throttle_ms: cluster.faults.throttle_ms(node),
     };
     let newest = |key: ApiKey| cluster.faults.newest_version(node, key);
     match ApiKey::try_from(header.api_key) {
         Ok(ApiKey::ApiVersions) if context.version > newest(ApiKey::ApiVersions) => {
-            api_versions::refuse(&context)
+            api_versions::refuse(cluster, &context)
         }
         Ok(key) if context.version > newest(key) => Outcome::Close(format!(
             "{key} version {} is newer than {}",
@@ -108,7 +115,7 @@ pub(crate) fn handle(
         Ok(key) if key.versions().contains(context.version) => {
             dispatch(cluster, &context, key, body)
         }
-        Ok(ApiKey::ApiVersions) => api_versions::refuse(&context),
+        Ok(ApiKey::ApiVersions) => api_versions::refuse(cluster, &context),
         Ok(ApiKey::Produce) if old_produce::VERSIONS.contains(context.version) => {
             answer(&context, body, old_produce::handle)
         }
@@ -151,9 +158,12 @@ fn answer<R: Request>(
     context: &Context,
     body: Reader,
     respond: impl FnOnce(R) -> R::Response,
-) -> Outcome {
+) -> Outcome
+where
+    R::Response: Throttle,
+{
     match decode::<R>(context, body) {
-        Ok(request) => reply::<R>(context, &respond(request)),
+        Ok(request) => reply::<R>(context, respond(request)),
         Err(reason) => Outcome::Close(reason),
     }
 }
@@ -178,8 +188,14 @@ fn decode<R: Request>(context: &Context, mut body: Reader) -> Result<R, String> 
 }
 
 /// Encodes a response.
-fn reply<R: Request>(context: &Context, response: &R::Response) -> Outcome {
-    match encode_response::<R>(context.version, context.correlation_id, response) {
+fn reply<R: Request>(context: &Context, mut response: R::Response) -> Outcome
+where
+    R::Response: Throttle,
+{
+    if context.throttle_ms > 0 {
+        response.throttle(context.throttle_ms);
+    }
+    match encode_response::<R>(context.version, context.correlation_id, &response) {
         Ok(frame) => Outcome::Reply(frame),
         Err(error) => {
             tracing::error!(%error, "a {} response can't be written", R::KEY);

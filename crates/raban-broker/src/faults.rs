@@ -90,7 +90,8 @@ impl Cluster {
         }
     }
 
-    /// Asks the clients of a node to pause for so many milliseconds after each answer to Produce (KIP-219); 0 for no pause.
+    /// Asks the clients of a node in each answer to pause for so many milliseconds (KIP-219); 0 for no pause. That the node
+    /// reads nothing of them meanwhile is the driver's business.
     pub fn throttle(&mut self, node: i32, ms: i32) {
         self.faults.throttled.insert(node, ms);
     }

@@ -22,6 +22,11 @@ impl LeaderEpochs {
         self.0.last().map(|(epoch, _)| *epoch)
     }
 
+    /// The offset that the current epoch started at.
+    pub(crate) fn latest_start(&self) -> Option<i64> {
+        self.0.last().map(|(_, start)| *start)
+    }
+
     /// The epoch of the record at `offset`.
     pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
         let after = self.0.partition_point(|(_, start)| *start <= offset);

@@ -42,6 +42,7 @@ mod record_shape;
 mod replication;
 mod server;
 mod storage;
+mod topic_changes;
 mod topic_name;
 mod topics;
 mod upkeep;

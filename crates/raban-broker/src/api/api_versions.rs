@@ -21,10 +21,7 @@ pub(super) fn handle(
     ApiVersionsResponse {
         api_keys: ApiKey::ALL
             .iter()
-            .map(|key| ApiVersion {
-                max_version: cluster.faults.newest_version(context.node, *key),
-                ..advertised(*key)
-            })
+            .map(|key| spoken(cluster, context, *key))
             .filter(|api| api.max_version >= api.min_version)
             .collect(),
         ..Default::default()
@@ -49,17 +46,25 @@ fn check(cluster: &Cluster, context: &Context, request: &ApiVersionsRequest) -> 
 }
 
 /// The answer to a version that isn't known: version 0 is what every client reads, and the request need not be readable.
-pub(super) fn refuse(context: &Context) -> Outcome {
+pub(super) fn refuse(cluster: &Cluster, context: &Context) -> Outcome {
     let response = ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION,
-        api_keys: vec![advertised(ApiKey::ApiVersions)],
+        api_keys: vec![spoken(cluster, context, ApiKey::ApiVersions)],
         ..Default::default()
     };
     let context = Context {
         version: 0,
         ..*context
     };
-    reply::<ApiVersionsRequest>(&context, &response)
+    reply::<ApiVersionsRequest>(&context, response)
+}
+
+/// The versions that the node speaks.
+fn spoken(cluster: &Cluster, context: &Context, key: ApiKey) -> ApiVersion {
+    ApiVersion {
+        max_version: cluster.faults.newest_version(context.node, key),
+        ..advertised(key)
+    }
 }
 
 fn advertised(key: ApiKey) -> ApiVersion {

@@ -10,6 +10,7 @@ use raban_protocol::messages::describe_producers::{
 use super::Context;
 use crate::cluster::Cluster;
 use crate::faults::Operation;
+use crate::producer_state::ProducerStates;
 
 pub(super) fn handle(
     cluster: &mut Cluster,
@@ -45,12 +46,12 @@ fn describe(
     topic: &str,
     index: i32,
 ) -> PartitionResponse {
-    let partition = match cluster.faults.is_denied(Operation::Read, topic) {
+    let known = match cluster.faults.is_denied(Operation::Read, topic) {
         true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-        false => cluster.topics.partition(context.node, topic, index),
+        false => known(cluster, context.node, topic, index),
     };
-    let partition = match partition {
-        Ok(partition) => partition,
+    let known = match known {
+        Ok(known) => known,
         Err(code) => {
             return PartitionResponse {
                 partition_index: index,
@@ -60,21 +61,35 @@ fn describe(
             };
         }
     };
-    let producers = partition
-        .producers
-        .iter()
-        .map(|(producer_id, state)| ProducerState {
-            producer_id,
-            producer_epoch: i32::from(state.epoch),
-            last_sequence: state.last_sequence(),
-            last_timestamp: state.last_timestamp(),
-            coordinator_epoch: -1,
-            current_txn_start_offset: -1,
-        });
+    let producers = known.iter().map(|(producer_id, state)| ProducerState {
+        producer_id,
+        producer_epoch: i32::from(state.epoch),
+        last_sequence: state.last_sequence(),
+        last_timestamp: state.last_timestamp(),
+        coordinator_epoch: -1,
+        current_txn_start_offset: -1,
+    });
     PartitionResponse {
         partition_index: index,
         error_code: ErrorCode::NONE,
         active_producers: producers.collect(),
         ..Default::default()
     }
+}
+
+/// What a node knows of a partition's producers: any replica answers, with what it has copied so far.
+fn known<'a>(
+    cluster: &'a mut Cluster,
+    node: i32,
+    topic: &str,
+    index: i32,
+) -> Result<&'a ProducerStates, ErrorCode> {
+    let found = cluster.topics.any_partition(topic, index);
+    let (_, partition) = found.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    if partition.leader == node {
+        return Ok(&partition.producers);
+    }
+    let replica = partition.replicas.get(node);
+    let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+    Ok(&replica.producers)
 }

@@ -9,15 +9,17 @@ use raban_log::LogError;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchableTopicResponse, PartitionData,
+    FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use raban_protocol::primitives::{Reader, Records};
 
-use super::{Context, Parked, decode, reply};
+use super::{Context, Parked, decode, leader, reply};
 use crate::cluster::{Cluster, Outcome};
 use crate::faults::Operation;
 use crate::waiting::{PartitionKey, Waiting};
 
+/// The first version that tells the leader (KIP-951).
+const TELLS_LEADER: i16 = 16;
 /// A request waits no longer than this, whatever it asks for: an empty response is always legal.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
@@ -52,7 +54,7 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
             error_code: ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
             ..Default::default()
         };
-        return reply::<FetchRequest>(context, &response);
+        return reply::<FetchRequest>(context, response);
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
@@ -66,7 +68,7 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
 /// Answers a request that waits with what there is.
 pub(super) fn finish(cluster: &mut Cluster, parked: ParkedFetch) -> Outcome {
     let found = read(cluster, &parked);
-    reply::<FetchRequest>(&parked.context, &found.response)
+    reply::<FetchRequest>(&parked.context, found.response)
 }
 
 pub(super) fn answer_or_park(
@@ -79,7 +81,7 @@ pub(super) fn answer_or_park(
     let missing = min_bytes.saturating_sub(found.bytes);
     let over = deadline <= parked.context.now.elapsed || parked.request.topics.is_empty();
     if missing == 0 || over || !found.may_grow {
-        return reply::<FetchRequest>(&parked.context, &found.response);
+        return reply::<FetchRequest>(&parked.context, found.response);
     }
     let connection = parked.context.connection;
     let waiting = Waiting {
@@ -126,8 +128,12 @@ fn read(cluster: &mut Cluster, parked: &ParkedFetch) -> Found {
                     .min(left);
                 read_partition(cluster, context, name, wanted, max_bytes, found.bytes == 0)
             });
-            let (data, all_read) =
+            let (mut data, all_read) =
                 data.unwrap_or_else(|code| (failed(wanted.partition, code), false));
+            if let Ok(name) = &name {
+                let endpoints = &mut found.response.node_endpoints;
+                tell_leader(cluster, context, name, &mut data, endpoints);
+            }
             let bytes = data.records.as_ref().map_or(0, Records::len);
             left = left.saturating_sub(bytes);
             found.bytes += bytes;
@@ -141,6 +147,35 @@ fn read(cluster: &mut Cluster, parked: &ParkedFetch) -> Found {
         });
     }
     found
+}
+
+/// Tells newer clients who leads what they sought here.
+fn tell_leader(
+    cluster: &Cluster,
+    context: &Context,
+    topic: &str,
+    data: &mut PartitionData,
+    endpoints: &mut Vec<NodeEndpoint>,
+) {
+    if context.version < TELLS_LEADER {
+        return;
+    }
+    let (code, index) = (data.error_code, data.partition_index);
+    let Some(leader) = leader::hint(cluster, context, code, topic, index) else {
+        return;
+    };
+    data.current_leader = LeaderIdAndEpoch {
+        leader_id: leader.node,
+        leader_epoch: leader.epoch,
+    };
+    if leader.node >= 0 && endpoints.iter().all(|e| e.node_id != leader.node) {
+        endpoints.push(NodeEndpoint {
+            node_id: leader.node,
+            host: leader.host,
+            port: leader.port,
+            rack: None,
+        });
+    }
 }
 
 fn topic_name(

@@ -20,6 +20,9 @@ const EARLIEST_LOCAL: (i64, i16) = (-4, 8);
 const LATEST_TIERED: (i64, i16) = (-5, 9);
 const EARLIEST_PENDING_UPLOAD: (i64, i16) = (-6, 11);
 
+/// The first version that knows this error (KIP-207).
+const OFFSET_NOT_AVAILABLE: i16 = 5;
+
 /// Offset, timestamp, leader epoch; -1 each if there is none.
 type Position = (i64, i64, i32);
 const NONE: Position = (-1, -1, -1);
@@ -75,10 +78,28 @@ fn find(
         .topics
         .partition(context.node, topic, wanted.partition_index)?;
     partition.check_epoch(wanted.current_leader_epoch)?;
-    position(partition, wanted.timestamp).map_err(|error| {
+    let found = position(partition, wanted.timestamp).map_err(|error| {
         tracing::error!(topic, partition = wanted.partition_index, %error, "a timestamp can't be looked up");
         ErrorCode::KAFKA_STORAGE_ERROR
+    })?;
+    visible(partition, wanted.timestamp, found).ok_or(match context.version {
+        ..OFFSET_NOT_AVAILABLE => ErrorCode::LEADER_NOT_AVAILABLE,
+        _ => ErrorCode::OFFSET_NOT_AVAILABLE,
     })
+}
+
+/// What readers may be told of a position: nothing that lies beyond the high watermark. `None` if it isn't known yet how
+/// far they see, since the replicas haven't what there was when the leader began to lead.
+fn visible(partition: &Partition, timestamp: i64, found: Position) -> Option<Position> {
+    let watermark = partition.high_watermark();
+    let is_settled = partition.epochs.latest_start() <= Some(watermark);
+    match timestamp {
+        EARLIEST => Some(found),
+        _ if timestamp == EARLIEST_LOCAL.0 => Some(found),
+        LATEST => is_settled.then_some(found),
+        _ if found.0 < watermark => Some(found),
+        _ => is_settled.then_some(NONE),
+    }
 }
 
 fn is_supported(timestamp: i64, version: i16) -> bool {

@@ -36,11 +36,11 @@ pub(super) fn handle(
         _ => cluster
             .topics
             .iter()
+            .filter(|(name, _)| !cluster.faults.is_denied(Operation::Describe, name))
             .map(|(name, topic)| describe(name, topic))
             .collect(),
     };
     MetadataResponse {
-        throttle_time_ms: cluster.faults.throttle_ms(context.node),
         brokers: cluster
             .topics
             .nodes
@@ -104,6 +104,9 @@ fn by_topic_id(cluster: &Cluster, id: Uuid) -> MetadataResponseTopic {
         .name_of(id)
         .and_then(|name| Some((name, cluster.topics.get(name)?)));
     match found {
+        Some((name, _)) if cluster.faults.is_denied(Operation::Describe, name) => {
+            failed(None, id, ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+        }
         Some((name, topic)) => describe(name, topic),
         None => failed(None, id, ErrorCode::UNKNOWN_TOPIC_ID),
     }
@@ -133,9 +136,9 @@ fn by_name(cluster: &Cluster, name: String, may_create: bool) -> MetadataRespons
 }
 
 fn create(cluster: &mut Cluster, context: &Context, names: &BTreeSet<String>) {
-    let missing = names
-        .iter()
-        .filter(|name| cluster.topics.get(name).is_none());
+    let missing = names.iter().filter(|name| {
+        cluster.topics.get(name).is_none() && !cluster.faults.is_denied(Operation::Describe, name)
+    });
     let wanted: Vec<(String, i32)> = missing
         .map(|name| (name.clone(), cluster.config.default_partitions))
         .collect();

@@ -4,53 +4,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::produce::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use raban_protocol::primitives::Reader;
 
-use super::{Context, Parked, decode, reply};
+use super::produce_wait::{ParkedProduce, answer_or_park, wait_for};
+use super::{Context, decode};
 use crate::cluster::{Cluster, Outcome};
 use crate::faults::Operation;
 use crate::partition::Produced;
 use crate::topics::Topic;
 use crate::validate::{Rejection, Rules, check, stamp_append_time};
-use crate::waiting::{PartitionKey, Waiting};
 
 /// The first version that names topics by their ids (KIP-516).
 const BY_TOPIC_ID: i16 = 13;
-/// The first version that tells the leader (KIP-951).
-const TELLS_LEADER: i16 = 10;
 /// A request waits no longer than this, whatever it asks for.
 const MAX_WAIT: Duration = Duration::from_secs(300);
 const ACKS_ALL: i16 = -1;
-
-/// A request whose batches are in the log, but not on all in-sync replicas.
-#[derive(Debug)]
-pub(crate) struct ParkedProduce {
-    context: Context,
-    response: ProduceResponse,
-    waits: Vec<Wait>,
-}
-
-impl ParkedProduce {
-    pub(crate) fn node(&self) -> i32 {
-        self.context.node
-    }
-}
-
-/// What one partition's answer waits for.
-#[derive(Debug)]
-struct Wait {
-    topic: String,
-    key: PartitionKey,
-    leader_epoch: i32,
-    /// The high watermark to come.
-    end_offset: i64,
-    /// Place of the answer in the response: topic and partition.
-    at: (usize, usize),
-}
 
 pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> Outcome {
     let request = match decode::<ProduceRequest>(context, body) {
@@ -58,26 +29,20 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
         Err(reason) => return Outcome::Close(reason),
     };
     let acks = request.acks;
-    let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let mut parked = ParkedProduce {
         context: *context,
-        response: ProduceResponse {
-            throttle_time_ms: cluster.faults.throttle_ms(context.node),
-            ..Default::default()
-        },
+        response: ProduceResponse::default(),
         waits: Vec::new(),
     };
     for topic in request.topic_data {
         produce_topic(cluster, acks, topic, &mut parked);
     }
-    match acks {
-        ACKS_ALL => {
-            let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
-            answer_or_park(cluster, parked, deadline)
-        }
-        0 => without_answer(&parked.response),
-        _ => reply::<ProduceRequest>(context, &parked.response),
+    if acks == 0 {
+        return without_answer(&parked.response);
     }
+    let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
+    answer_or_park(cluster, parked, deadline)
 }
 
 /// No response is expected, so a failure can only be told by closing the connection.
@@ -128,17 +93,9 @@ fn produce_topic(
             parked.waits.extend(wait.filter(|_| acks == ACKS_ALL));
         }
         let mut answer = respond(index, produced);
-        if let Ok(name) = &name {
-            belie(cluster, &context, name, &mut answer);
-        }
+        belie(cluster, &context, &mut answer);
         partition_responses.push(answer);
     }
-    add_endpoints(
-        cluster,
-        &context,
-        &partition_responses,
-        &mut parked.response,
-    );
     parked.response.responses.push(TopicProduceResponse {
         partition_responses,
         name: topic.name,
@@ -202,138 +159,14 @@ fn produce(
     Ok((produced, log_start_offset))
 }
 
-/// What the answer waits for, unless all in-sync replicas have the batch already.
-fn wait_for(
-    cluster: &mut Cluster,
-    topic: &str,
-    index: i32,
-    produced: &Produced,
-    at: (usize, usize),
-) -> Option<Wait> {
-    let (id, partition) = cluster.topics.any_partition(topic, index)?;
-    (partition.high_watermark() < produced.end_offset).then(|| Wait {
-        topic: topic.to_owned(),
-        key: (id.0, index),
-        leader_epoch: partition.leader_epoch,
-        end_offset: produced.end_offset,
-        at,
-    })
-}
-
-/// Answers when nothing is waited for any more.
-pub(super) fn answer_or_park(
-    cluster: &mut Cluster,
-    mut parked: ParkedProduce,
-    deadline: Duration,
-) -> Outcome {
-    let ParkedProduce {
-        context,
-        response,
-        waits,
-    } = &mut parked;
-    waits.retain(|wait| match look(cluster, context, wait) {
-        None => true,
-        Some(code) => {
-            settle(response, wait, code);
-            false
-        }
-    });
-    if waits.is_empty() || deadline <= context.now.elapsed {
-        return finish(cluster, parked);
-    }
-    let connection = context.connection;
-    let waiting = Waiting {
-        deadline,
-        // Only a change of the partition makes it look again.
-        missing: usize::MAX,
-        partitions: waits.iter().map(|wait| wait.key).collect(),
-        request: Parked::Produce(parked),
-    };
-    cluster.waiting.park(connection, waiting);
-    Outcome::Wait { deadline }
-}
-
-/// Answers, with an error for what is still waited for: it is appended all the same.
-pub(super) fn finish(_cluster: &mut Cluster, mut parked: ParkedProduce) -> Outcome {
-    for wait in std::mem::take(&mut parked.waits) {
-        settle(&mut parked.response, &wait, ErrorCode::REQUEST_TIMED_OUT);
-    }
-    reply::<ProduceRequest>(&parked.context, &parked.response)
-}
-
-/// How a wait ended, if it did.
-fn look(cluster: &mut Cluster, context: &Context, wait: &Wait) -> Option<ErrorCode> {
-    let id = cluster.topics.get(&wait.topic).map(|topic| topic.id.0);
-    if id != Some(wait.key.0) {
-        return Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    }
-    let (_, partition) = cluster.topics.any_partition(&wait.topic, wait.key.1)?;
-    if partition.leader != context.node || partition.leader_epoch != wait.leader_epoch {
-        return Some(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    }
-    if partition.high_watermark() < wait.end_offset {
-        return None;
-    }
-    Some(match partition.replicas.is_under_min_isr() {
-        true => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-        false => ErrorCode::NONE,
-    })
-}
-
-/// Kafka leaves the offset in the answer, whatever the error.
-fn settle(response: &mut ProduceResponse, wait: &Wait, code: ErrorCode) {
-    let (topic, partition) = wait.at;
-    let answer = &mut response.responses[topic].partition_responses[partition];
-    if answer.error_code.is_none() && !code.is_none() {
-        answer.error_code = code;
-        answer.error_message = Some(code.message().to_owned());
-    }
-}
-
-/// Gives the false answer that a test asked for, and tells another leader to newer clients.
-fn belie(
-    cluster: &mut Cluster,
-    context: &Context,
-    topic: &str,
-    answer: &mut PartitionProduceResponse,
-) {
+/// Gives the false answer that a test asked for.
+fn belie(cluster: &mut Cluster, context: &Context, answer: &mut PartitionProduceResponse) {
     if answer.error_code.is_none()
         && let Some((code, with_base_offset)) = cluster.faults.belies(context.node)
     {
         answer.error_code = code;
         if !with_base_offset {
             answer.base_offset = -1;
-        }
-    }
-    if answer.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
-        && context.version >= TELLS_LEADER
-        && let Some((_, partition)) = cluster.topics.any_partition(topic, answer.index)
-        && partition.leader != context.node
-    {
-        answer.current_leader = LeaderIdAndEpoch {
-            leader_id: partition.leader,
-            leader_epoch: partition.leader_epoch,
-        };
-    }
-}
-
-fn add_endpoints(
-    cluster: &Cluster,
-    context: &Context,
-    answers: &[PartitionProduceResponse],
-    response: &mut ProduceResponse,
-) {
-    for answer in answers {
-        let leader = answer.current_leader.leader_id;
-        let known = response.node_endpoints.iter().any(|e| e.node_id == leader);
-        if leader >= 0 && !known {
-            let (host, port) = cluster.address(leader, context.connection);
-            response.node_endpoints.push(NodeEndpoint {
-                node_id: leader,
-                host,
-                port: i32::from(port),
-                rack: None,
-            });
         }
     }
 }

@@ -12,6 +12,7 @@ mod produce;
 mod protocol;
 mod replicas;
 mod restart;
+mod several;
 mod simulated;
 mod support;
 mod topics;

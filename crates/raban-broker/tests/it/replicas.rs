@@ -53,17 +53,25 @@ impl Nodes {
     }
 
     pub(crate) fn ask<R: Request>(&mut self, node: i32, version: i16, request: &R) -> Outcome {
+        self.ask_at(NOW, node, version, request)
+    }
+
+    fn ask_at<R: Request>(&mut self, now: Now, node: i32, version: i16, request: &R) -> Outcome {
         let frame = encode_request(version, 1, None, request).unwrap();
         let connection = 10 + node as u64;
         self.cluster
-            .handle_request(NOW, node, connection, content(&frame))
+            .handle_request(now, node, connection, content(&frame))
     }
 
     pub(crate) fn send(&mut self, node: i32, records: Bytes) -> Outcome {
+        self.send_at(NOW, node, records)
+    }
+
+    pub(crate) fn send_at(&mut self, now: Now, node: i32, records: Bytes) -> Outcome {
         let mut request = produce_request("t", Uuid::ZERO, 0, records);
         request.acks = -1;
         request.timeout_ms = 30_000;
-        self.ask(node, V12, &request)
+        self.ask_at(now, node, V12, &request)
     }
 
     pub(crate) fn produce(&mut self, node: i32, records: Bytes) -> (ErrorCode, i64) {
