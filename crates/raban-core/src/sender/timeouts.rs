@@ -145,6 +145,7 @@ impl Sender {
             settled => settled,
         };
         self.queue(id).entries[index].batch = settled;
+        self.tell_decided(id);
     }
 
     /// The topic was made anew: its log knows none of our sequences. What may be in the old log

@@ -89,3 +89,21 @@ fn a_sender_that_goes_away_leaves_nothing_without_an_outcome() {
     assert!(!error.may_have_been_written());
     assert!(accumulator.is_closed());
 }
+
+#[test]
+fn what_was_decided_behind_a_batch_in_flight_is_told_when_close_gives_up() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(!deliveries[1].is_settled(), "in order");
+    harness.advance(Duration::from_millis(200));
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    let mut close = harness.accumulator.close(harness.now, Duration::ZERO);
+    harness.advance(Duration::from_millis(1));
+    assert!(poll(&mut close).is_ready());
+    let error = deliveries[0].try_outcome().unwrap().unwrap_err();
+    assert!(error.may_have_been_written());
+    assert!(deliveries[1].try_outcome().unwrap().is_ok());
+}
