@@ -125,9 +125,14 @@ pub(crate) struct Produce {
     pub(crate) null_value: Option<OsString>,
 
     /// Print what became of each record, in input order, one JSON object a line:
-    /// topic, partition, offset (null with acks=0), timestamp, or the error
+    /// topic, partition, offset (null with acks=0), timestamp, or the error and its trail
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) report: Option<Report>,
+
+    /// Tell the trail of delivered records, too, that took more than one attempt: where the time
+    /// went, and each attempt
+    #[arg(long)]
+    pub(crate) trail: bool,
 
     /// No progress and no summary; failures are still told
     #[arg(short, long)]

@@ -6,13 +6,14 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use raban::{Delivery, ProduceError, RecordMetadata};
+use raban::{Delivery, ProduceError, RecordMetadata, Trail};
 
 use crate::exit::Failure;
 use crate::input::Waker;
 use crate::output::{Data, ReportFailure, ReportLine, Stopped};
 use crate::progress::{Pace, Progress, tell};
 use crate::summary::{Count, Summary};
+use crate::trails::{ReportTrail, Trails, advice, lines};
 
 /// Records handed over at once: a hop between threads for each would cost more than the record.
 const CHUNK: usize = 100;
@@ -90,6 +91,7 @@ pub(crate) struct Settled {
 pub(crate) fn settle(
     topic: &str,
     report: bool,
+    tell_retried: bool,
     progress: Progress,
     shared: Shared,
     waker: Waker,
@@ -110,6 +112,10 @@ pub(crate) fn settle(
             failure: None,
             told: Vec::new(),
             untold: 0,
+            trails: Trails::default(),
+            tell_retried,
+            told_retries: 0,
+            untold_retries: 0,
         };
         settler.run(&receiver)
     });
@@ -122,6 +128,15 @@ pub(crate) fn settle(
     )
 }
 
+fn tell_rest(untold: u64, what: &str) {
+    if untold > 0 {
+        let untold = Count(untold);
+        tell(&format!(
+            "… and {untold} more {what} (--report json tells each)"
+        ));
+    }
+}
+
 struct Settler {
     report: Option<Data>,
     progress: Progress,
@@ -132,6 +147,12 @@ struct Settler {
     /// The texts of failures told so far; the same one isn't told twice.
     told: Vec<String>,
     untold: u64,
+    trails: Trails,
+    /// Trails of delivered records are wanted, too.
+    tell_retried: bool,
+    told_retries: usize,
+    /// Batches, as only their first records are told.
+    untold_retries: u64,
 }
 
 impl Settler {
@@ -152,12 +173,8 @@ impl Settler {
         }
         self.flush();
         self.progress.clear();
-        if self.untold > 0 {
-            tell(&format!(
-                "… and {} more failures (--report json tells each)",
-                Count(self.untold)
-            ));
-        }
+        tell_rest(self.untold, "failures");
+        tell_rest(self.untold_retries, "batches that took several attempts");
         self.summary.took = started.elapsed();
         Settled {
             summary: self.summary,
@@ -178,81 +195,105 @@ impl Settler {
 
     fn settle(&mut self, Sent { line, outcome }: Sent) {
         match outcome {
-            Outcome::Refused(reason) => self.failed(line, None, &reason, false),
-            Outcome::Accepted(delivery) => {
+            Outcome::Refused(reason) => {
+                self.summary.failed += 1;
+                self.tell_failure(line, &reason, String::new);
+                let failure = ReportFailure {
+                    error: &reason,
+                    in_doubt: false,
+                    line,
+                };
+                self.report(None, None, Some(failure), None);
+            }
+            Outcome::Accepted(mut delivery) => {
                 if !delivery.is_settled() {
                     self.flush();
                 }
-                let partition = delivery.partition();
-                match delivery.wait() {
-                    Ok(metadata) => self.delivered(&metadata),
-                    Err(error) => self.not_delivered(line, partition, &error),
+                match raban::block_on(&mut delivery) {
+                    Ok(metadata) => self.delivered(line, &metadata, &delivery),
+                    Err(error) => self.not_delivered(line, &error, &delivery),
                 }
             }
         }
     }
 
-    fn delivered(&mut self, metadata: &RecordMetadata) {
+    fn delivered(&mut self, line: u64, metadata: &RecordMetadata, delivery: &Delivery) {
+        let partition = metadata.partition;
         let bytes =
             metadata.serialized_key_size.unwrap_or(0) + metadata.serialized_value_size.unwrap_or(0);
-        self.summary
-            .count_delivered(metadata.partition, bytes as u64);
-        self.report(
-            Some(metadata.partition),
-            metadata.offset,
-            Some(metadata.timestamp),
-            None,
-        );
+        self.summary.count_delivered(partition, bytes as u64);
+        let trail = delivery.trail().filter(|_| self.tell_retried);
+        let trail = trail.map(|trail| {
+            let first_line = self.trails.first_line(partition, &trail, line);
+            if first_line == line && self.report.is_none() {
+                self.tell_retry(line, metadata, &trail);
+            }
+            ReportTrail::new(&trail, line, first_line)
+        });
+        self.report(Some(partition), Some(metadata), None, trail);
     }
 
-    fn not_delivered(&mut self, line: u64, partition: i32, error: &ProduceError) {
-        self.failed(
-            line,
-            Some(partition),
-            &error.to_string(),
-            error.may_have_been_written(),
-        );
-    }
-
-    fn failed(&mut self, line: u64, partition: Option<i32>, error: &str, in_doubt: bool) {
+    fn not_delivered(&mut self, line: u64, error: &ProduceError, delivery: &Delivery) {
+        let (partition, in_doubt) = (delivery.partition(), error.may_have_been_written());
         if in_doubt {
             self.summary.in_doubt += 1;
         } else {
             self.summary.failed += 1;
         }
-        if self.told.len() < TOLD && !self.told.iter().any(|told| told == error) {
-            self.told.push(error.to_owned());
-            tell(&format!("error: line {line}: {error}"));
+        let topic = &self.summary.topic;
+        let what = format!("{} (topic {topic}, partition {partition})", error.kind());
+        self.tell_failure(line, &what, || lines(error.trail()) + advice(error));
+        let trail = delivery.trail().map(|trail| {
+            let first_line = self.trails.first_line(partition, &trail, line);
+            ReportTrail::new(&trail, line, first_line)
+        });
+        let failure = ReportFailure {
+            error: &error.to_string(),
+            in_doubt,
+            line,
+        };
+        self.report(Some(partition), None, Some(failure), trail);
+    }
+
+    fn tell_failure(&mut self, line: u64, what: &str, details: impl Fn() -> String) {
+        if self.told.len() < TOLD && !self.told.iter().any(|told| told == what) {
+            self.told.push(what.to_owned());
+            tell(&format!("error: line {line}: {what}{}", details()));
         } else {
             self.untold += 1;
         }
-        self.report(
-            partition,
-            None,
-            None,
-            Some(ReportFailure {
-                error,
-                in_doubt,
-                line,
-            }),
-        );
+    }
+
+    /// The batch of this record took more than one attempt.
+    fn tell_retry(&mut self, line: u64, metadata: &RecordMetadata, trail: &Trail) {
+        if self.told_retries == TOLD {
+            self.untold_retries += 1;
+            return;
+        }
+        self.told_retries += 1;
+        let (partition, offset) = (metadata.partition, metadata.offset);
+        let at = offset.map_or_else(String::new, |offset| format!(", offset {offset}"));
+        tell(&format!(
+            "line {line} and its batch: delivered (partition {partition}{at}){}",
+            lines(trail)
+        ));
     }
 
     fn report(
         &mut self,
         partition: Option<i32>,
-        offset: Option<i64>,
-        timestamp: Option<i64>,
+        delivered: Option<&RecordMetadata>,
         failure: Option<ReportFailure<'_>>,
+        trail: Option<ReportTrail>,
     ) {
         if let Some(data) = &mut self.report {
-            let topic = &self.summary.topic;
             let written = data.write_json(&ReportLine {
-                topic,
+                topic: &self.summary.topic,
                 partition,
-                offset,
-                timestamp,
+                offset: delivered.and_then(|metadata| metadata.offset),
+                timestamp: delivered.map(|metadata| metadata.timestamp),
                 failure,
+                trail,
             });
             self.stop_unless(written);
         }

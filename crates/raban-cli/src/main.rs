@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod records;
 mod summary;
+mod trails;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::trails::ReportTrail;
 
 const BUFFER: usize = 64 * 1024;
 
@@ -85,6 +86,9 @@ pub(crate) struct ReportLine<'a> {
     pub(crate) timestamp: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     pub(crate) failure: Option<ReportFailure<'a>>,
+    /// Of a failed record, and on request of one that took more than one attempt.
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    pub(crate) trail: Option<ReportTrail>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,6 +138,7 @@ mod tests {
             offset: Some(7),
             timestamp: Some(1),
             failure: None,
+            trail: None,
         };
         assert_eq!(
             line(&report),
@@ -152,6 +157,12 @@ mod tests {
         assert_eq!(
             line(&report),
             r#"{"topic":"t","partition":0,"offset":null,"timestamp":1,"error":"no","in_doubt":true,"line":3}"#
+        );
+        report.failure = None;
+        report.trail = Some(ReportTrail::TrailOfLine(2));
+        assert_eq!(
+            line(&report),
+            r#"{"topic":"t","partition":0,"offset":null,"timestamp":1,"trail_of_line":2}"#
         );
     }
 }

@@ -119,7 +119,10 @@ impl fmt::Display for ProduceError {
         if let Some((topic, partition)) = &failure.topic_partition {
             write!(f, " (topic {topic}, partition {partition}")?;
             if let Some(last) = failure.trail.attempts().last() {
-                write!(f, "; {} attempts, the last: {last}", last.number)?;
+                match last.number {
+                    1 => write!(f, "; the only attempt: {last}")?,
+                    number => write!(f, "; the last of {number} attempts: {last}")?,
+                }
             }
             write!(f, ")")?;
         }

@@ -177,7 +177,7 @@ impl fmt::Display for Resolution {
             found,
             duration,
         } = self;
-        write!(f, "{by} broker {broker}: {found} after {duration:.1?}")
+        write!(f, "{by} broker {broker} ({duration:.1?}): {found}")
     }
 }
 

@@ -47,8 +47,22 @@ impl Delivery {
         self.0.is_settled()
     }
 
-    /// Where the record's time went, and each attempt: of a failed record, and of one that took more than one attempt
-    /// or a resolution. `None` of one that was delivered at the first attempt, and of one that isn't settled yet.
+    /// Where the record's time went, each attempt to send it, and each look for it in the log: of a
+    /// record that failed, and of one that took more than one attempt. `None` of one that was
+    /// delivered at the first attempt, and of one that isn't settled yet. Records of one batch
+    /// share it: [`Arc::ptr_eq`] tells.
+    ///
+    /// ```
+    /// # fn tell(delivery: &raban::Delivery) {
+    /// if let Some(trail) = delivery.trail() {
+    ///     println!("{:?} lingering, {:?} waiting", trail.linger(), trail.buffer());
+    ///     println!("{:?} on the wire", trail.wire());
+    ///     for attempt in trail.attempts() {
+    ///         println!("attempt {}: {attempt}", attempt.number);
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn trail(&self) -> Option<Arc<Trail>> {
         self.0.trail()
     }

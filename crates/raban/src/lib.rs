@@ -35,6 +35,7 @@
 //! | send typed keys and values | [`Topic`], [`Serializer`] |
 //! | choose settings | [`Builder`] |
 //! | know why a record failed | [`ProduceError`], [`ErrorKind`], [`Cause`] |
+//! | know where its time went | [`Delivery::trail`], [`Trail`] |
 //! | read records back | [`Reader`] |
 //! | create and describe topics | [`Admin`] |
 //! | test without a cluster | `raban::embedded`, with feature `embedded` |
@@ -83,7 +84,7 @@ pub use raban_core::config::{
 };
 pub use raban_core::{
     Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, Found, Header, Metrics, PartitionInfo,
-    ProduceError, RecordMetadata, Resolution, ResolvedBy, Speaks, Trail,
+    ProduceError, RecordMetadata, Resolution, ResolvedBy, Speaks, Trail, Unresolved,
 };
 pub use raban_protocol::compression::Compression;
 pub use raban_protocol::error_code::ErrorCode;

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let (deliveries, settling) = settle(
         &args.topic,
         args.report.is_some(),
+        args.trail,
         progress,
         shared.clone(),
         waker,

@@ -30,7 +30,7 @@ fn told(dir: &TempDir, args: &[&str], input: &str, replace: &[(&str, &str)]) -> 
 }
 
 /// Durations as they are printed, `1.0003s` or `12.5ms`, become `[time]`.
-fn without_times(text: &str) -> String {
+pub(crate) fn without_times(text: &str) -> String {
     let mut out = String::new();
     for word in text.split_inclusive([' ', '\n', '(', ')']) {
         let bare = word.trim_end_matches([' ', '\n', ')', ';', ',', ':']);
@@ -47,7 +47,7 @@ fn without_times(text: &str) -> String {
 }
 
 /// The port of a loopback address becomes `[port]`.
-fn without_ports(text: &str) -> String {
+pub(crate) fn without_ports(text: &str) -> String {
     let mut parts = text.split("127.0.0.1:");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

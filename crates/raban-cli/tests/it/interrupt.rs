@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use tempfile::tempdir;
 
-use crate::support::{RunningBroker, command, nobody, raban, read_line, signal, wait};
+use crate::support::{RunningBroker, command, halt, nobody, raban, read_line, signal, wait};
 
 #[test]
 fn what_was_accepted_is_delivered() {
@@ -99,7 +99,7 @@ fn a_second_one_ends_a_flush_that_can_t_succeed() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"one\n").unwrap();
     read_line(child.stdout.as_mut().unwrap());
-    signal(&broker.child, "STOP");
+    halt(&broker.child);
     stdin.write_all(b"two\n").unwrap();
     until_it_ends(&mut child);
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -12,4 +12,5 @@ mod produce;
 mod round_trip;
 mod support;
 mod topic;
+mod trails;
 mod verify;

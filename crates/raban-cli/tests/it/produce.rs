@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::support::{RunningBroker, command, raban, read_line, signal, wait};
+use crate::support::{RunningBroker, command, halt, raban, read_line, wait};
 
 fn offsets(report: &[Value]) -> Vec<Option<i64>> {
     report.iter().map(|line| line["offset"].as_i64()).collect()
@@ -405,7 +405,7 @@ fn an_answer_that_never_comes_leaves_a_record_in_doubt() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"k:one\n").unwrap();
     read_line(child.stdout.as_mut().unwrap());
-    signal(&broker.child, "STOP");
+    halt(&broker.child);
     stdin.write_all(b"k:two\nno key\n").unwrap();
     drop(stdin);
     let run = wait(child);

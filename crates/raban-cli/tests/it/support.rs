@@ -96,6 +96,20 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// Halts a process, and returns when none of its threads runs any more.
+pub(crate) fn halt(child: &Child) {
+    signal(child, "STOP");
+    let tasks = format!("/proc/{}/task", child.id());
+    let runs = |task: std::io::Result<std::fs::DirEntry>| {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        // The state stands behind the name, which is in parentheses.
+        !stat.rsplit(')').next().unwrap().starts_with(" T")
+    };
+    while std::fs::read_dir(&tasks).unwrap().any(runs) {
+        thread::yield_now();
+    }
+}
+
 /// A running `raban broker`.
 pub(crate) struct RunningBroker {
     pub(crate) child: Child,
