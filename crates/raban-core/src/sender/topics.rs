@@ -89,8 +89,12 @@ impl Sender {
                 .topics
                 .get_mut(name)
                 .expect("it was asked for");
-            let before = std::mem::replace(&mut entry.id, id);
-            !before.is_zero() && before != id
+            let before = entry.id;
+            // A broker older than topic ids tells nothing of them.
+            if !id.is_zero() {
+                entry.id = id;
+            }
+            !before.is_zero() && !id.is_zero() && before != id
         };
         while self.metadata.topics[name].queues.len() < news.len() {
             self.add_partition(name);

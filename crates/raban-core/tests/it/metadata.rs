@@ -225,3 +225,18 @@ fn metadata_that_cannot_be_had_for_long_is_asked_of_the_bootstrap_servers_alone(
     assert!(!control(before, &harness).contains(&"broker1".to_owned()));
     assert!(control(before, &harness).contains(&"broker".to_owned()));
 }
+
+#[test]
+fn a_broker_without_topic_ids_does_not_make_the_topic_another_one() {
+    let mut harness = Harness::new(&[("metadata.max.age.ms", "1000")]);
+    harness.begin_log();
+    let id = harness.topic_id;
+    harness.topic_id = Uuid::ZERO;
+    harness.advance(Duration::from_secs(2));
+    harness.send("v").detach();
+    harness.run();
+    let sent = &harness.produced[0];
+    assert_eq!(sent.request.topic_data[0].topic_id, id);
+    assert_eq!(sent.batch().header.producer_epoch, 0);
+    harness.append_next();
+}
