@@ -5,4 +5,5 @@
 mod campaign;
 mod clients;
 mod deciding;
+mod refused;
 mod support;
