@@ -53,7 +53,7 @@ fn split(kafka: &Kafka, topic: &str, compression: Compression) {
     let mut next = 0;
     let mut split = 0;
     for (number, (delivery, value)) in deliveries.iter().zip(&values).enumerate() {
-        let is_giant = number >= before.len() && number % GIANTS == 0;
+        let is_giant = number >= before.len() && number.is_multiple_of(GIANTS);
         match delivery.try_outcome().unwrap() {
             Ok(at) => {
                 assert!(!is_giant, "record {number} is too large");
@@ -88,7 +88,11 @@ fn split(kafka: &Kafka, topic: &str, compression: Compression) {
 
 /// Random enough that a compressed batch is too large as well.
 fn value(number: usize) -> String {
-    let len = if number % GIANTS == 0 { 30_000 } else { 300 };
+    let len = if number.is_multiple_of(GIANTS) {
+        30_000
+    } else {
+        300
+    };
     let mut state = number as u64;
     let letter = |_| {
         state = state
@@ -118,10 +122,12 @@ fn records_that_a_broker_refuses_fail_alone() {
 fn without_keys(kafka: &Kafka) {
     let numbers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     let record = |number: usize| {
-        let key = (number % 3 != 0).then_some(numbers[number].as_bytes());
+        let key = (!number.is_multiple_of(3)).then_some(numbers[number].as_bytes());
         Record::to("compacted").key(key).value(&*numbers[number])
     };
-    let refused = refused(kafka, "compacted", record, |number| number % 3 == 0);
+    let refused = refused(kafka, "compacted", record, |number| {
+        number.is_multiple_of(3)
+    });
     assert_eq!(refused, (ErrorCode::INVALID_RECORD, true));
 }
 
