@@ -1,14 +1,41 @@
 //! Leaders that come and go: who may lead, what is cut, and what each node knows of producers then.
-use raban_broker::{BrokerConfig, Cluster, MemoryLogDir, Outcome, Server, StartError};
+use raban_broker::{BrokerConfig, Cluster, MemoryLogDir, Outcome, Server, StartError, TopicConfig};
 use raban_protocol::error_code::ErrorCode;
+use raban_protocol::messages::OffsetForLeaderEpochRequest;
+use raban_protocol::messages::offset_for_leader_epoch::{
+    OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+use raban_protocol::primitives::Uuid;
 
-use crate::replicas::{NOW, Nodes, sequenced, told};
-use crate::support::batch;
+use crate::replicas::{NOW, Nodes, reply, sequenced, told};
+use crate::support::{batch, produce_request};
 
 const OUT_OF_ORDER: (ErrorCode, i64) = (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
 
 fn appended(offset: i64) -> (ErrorCode, i64) {
     (ErrorCode::NONE, offset)
+}
+
+impl Nodes {
+    /// The epoch that is found, and its end.
+    fn epoch_end(&mut self, node: i32, leader_epoch: i32) -> (i32, i64) {
+        let partition = OffsetForLeaderPartition {
+            partition: 0,
+            leader_epoch,
+            ..Default::default()
+        };
+        let topic = OffsetForLeaderTopic {
+            topic: "t".to_owned(),
+            partitions: vec![partition],
+        };
+        let request = OffsetForLeaderEpochRequest {
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let response = reply::<OffsetForLeaderEpochRequest>(self.ask(node, 4, &request), 4);
+        let end = &response.topics[0].partitions[0];
+        (end.leader_epoch, end.end_offset)
+    }
 }
 
 #[test]
@@ -109,7 +136,7 @@ fn the_last_one_in_sync_alone_may_lead_again() {
     nodes.cluster.lag(3, true);
     nodes.cluster.drop_from_isr("t", 0, 2);
     nodes.cluster.drop_from_isr("t", 0, 3);
-    let mut request = crate::support::produce_request("t", Default::default(), 0, batch(&["a"]));
+    let mut request = produce_request("t", Uuid::ZERO, 0, batch(&["a"]));
     request.acks = 1;
     assert_eq!(told(nodes.ask(1, 12, &request)), appended(0));
     nodes.cluster.stop_node(NOW, 1);
@@ -180,4 +207,54 @@ fn impossible_clusters_are_refused() {
         let opened = Cluster::open(config, 7, Box::new(MemoryLogDir::new()), NOW);
         assert!(matches!(opened, Err(StartError::Setting { .. })));
     }
+}
+
+#[test]
+fn an_unclean_leader_takes_back_what_readers_saw() {
+    let mut nodes = Nodes::start();
+    let config = TopicConfig {
+        min_insync_replicas: Some(1),
+        ..TopicConfig::default()
+    };
+    nodes.cluster.set_topic_config("t", config);
+    nodes.produce(1, batch(&["a"]));
+    nodes.cluster.lag(2, true);
+    nodes.cluster.drop_from_isr("t", 0, 2);
+    assert_eq!(nodes.produce(1, batch(&["b"])), appended(1));
+    assert_eq!(nodes.state().high_watermark, 2);
+    nodes.cluster.stop_node(NOW, 3);
+    nodes.cluster.stop_node(NOW, 1);
+    assert!(nodes.cluster.elect(NOW, "t", 0, 2, true));
+    assert_eq!(nodes.state().high_watermark, 1);
+    assert_eq!(nodes.read(2, 0), ["a"]);
+}
+
+#[test]
+fn epochs_that_were_cut_off_are_answered_with_the_one_before() {
+    let mut nodes = Nodes::start();
+    nodes.produce(1, batch(&["a"]));
+    assert!(nodes.cluster.elect(NOW, "t", 0, 2, false));
+    nodes.cluster.lag(3, true);
+    assert!(matches!(nodes.send(2, batch(&["b"])), Outcome::Wait { .. }));
+    assert!(nodes.cluster.elect(NOW, "t", 0, 3, false));
+    assert_eq!(nodes.produce(3, batch(&["c"])), appended(1));
+    let ends = [0, 1, 2].map(|epoch| nodes.epoch_end(3, epoch));
+    assert_eq!(ends, [(0, 1), (0, 1), (2, 2)]);
+}
+
+#[test]
+fn an_offset_that_another_batch_has_now_is_no_acknowledgement() {
+    let mut nodes = Nodes::start();
+    nodes.cluster.lag(2, true);
+    assert!(matches!(nodes.send(1, batch(&["a"])), Outcome::Wait { .. }));
+    assert!(nodes.cluster.elect(NOW, "t", 0, 2, false));
+    nodes.cluster.lag(2, false);
+    assert!(nodes.cluster.elect(NOW, "t", 0, 1, false));
+    let mut request = produce_request("t", Uuid::ZERO, 0, batch(&["other"]));
+    request.acks = 1;
+    let outcome = nodes.ask_from(99, NOW, 1, 12, &request);
+    assert_eq!(told(outcome), appended(0));
+    let (connection, outcome) = nodes.cluster.poll_reply(NOW).unwrap();
+    assert_eq!(connection, 11);
+    assert_eq!(told(outcome), (ErrorCode::NOT_LEADER_OR_FOLLOWER, 0));
 }

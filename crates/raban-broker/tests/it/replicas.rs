@@ -53,12 +53,18 @@ impl Nodes {
     }
 
     pub(crate) fn ask<R: Request>(&mut self, node: i32, version: i16, request: &R) -> Outcome {
-        self.ask_at(NOW, node, version, request)
+        self.ask_from(10 + node as u64, NOW, node, version, request)
     }
 
-    fn ask_at<R: Request>(&mut self, now: Now, node: i32, version: i16, request: &R) -> Outcome {
+    pub(crate) fn ask_from<R: Request>(
+        &mut self,
+        connection: u64,
+        now: Now,
+        node: i32,
+        version: i16,
+        request: &R,
+    ) -> Outcome {
         let frame = encode_request(version, 1, None, request).unwrap();
-        let connection = 10 + node as u64;
         self.cluster
             .handle_request(now, node, connection, content(&frame))
     }
@@ -71,7 +77,7 @@ impl Nodes {
         let mut request = produce_request("t", Uuid::ZERO, 0, records);
         request.acks = -1;
         request.timeout_ms = 30_000;
-        self.ask_at(now, node, V12, &request)
+        self.ask_from(10 + node as u64, now, node, V12, &request)
     }
 
     pub(crate) fn produce(&mut self, node: i32, records: Bytes) -> (ErrorCode, i64) {
