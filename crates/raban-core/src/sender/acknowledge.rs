@@ -158,6 +158,7 @@ impl Sender {
             Verdict::Retry { refresh } => {
                 if refresh {
                     self.metadata.want();
+                    self.queue(id).leader_denies = true;
                 }
                 self.retry(now, id, index, AttemptOutcome::Answered(code));
                 if let Some((leader, epoch)) = outcome.leader {

@@ -26,6 +26,9 @@ pub(crate) struct PartitionQueue {
     pub(crate) partition: Arc<Partition>,
     pub(crate) leader: Option<i32>,
     pub(crate) leader_epoch: i32,
+    /// The known leader said that it isn't: without topic ids (before 2.8) even an older epoch may be news, of a
+    /// topic made anew.
+    pub(crate) leader_denies: bool,
     pub(crate) entries: VecDeque<Entry>,
     pub(crate) sequences: Sequences,
     /// A Produce of the current identity was acknowledged by the current leader: from then on
@@ -126,6 +129,7 @@ impl PartitionQueue {
             partition,
             leader: None,
             leader_epoch: -1,
+            leader_denies: false,
             entries: VecDeque::new(),
             sequences: Sequences::default(),
             confirmed: false,

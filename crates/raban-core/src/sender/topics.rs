@@ -83,6 +83,7 @@ impl Sender {
         id: Uuid,
         news: &[PartitionNews],
     ) -> bool {
+        let has_id = !id.is_zero();
         let recreated = {
             let entry = self
                 .metadata
@@ -109,7 +110,8 @@ impl Sender {
             let (leader, epoch) = news
                 .get(index)
                 .map_or((None, -1), |said| (said.leader, said.leader_epoch));
-            self.move_to_leader(now, *id, leader, epoch, recreated);
+            let denied = !has_id && self.queues[id.0 as usize].leader_denies;
+            self.move_to_leader(now, *id, leader, epoch, recreated || denied);
             leaderless |= index < news.len() && self.queues[id.0 as usize].leader.is_none();
         }
         self.publish(name, &queues[..news.len()], news);
@@ -187,6 +189,7 @@ impl Sender {
         }
         let changed = queue.leader_epoch != epoch;
         queue.leader_epoch = epoch;
+        queue.leader_denies = false;
         let leader = leader.filter(|node| self.metadata.brokers.contains_key(node));
         let moved = queue.leader != leader;
         if moved {

@@ -240,3 +240,28 @@ fn a_broker_without_topic_ids_does_not_make_the_topic_another_one() {
     assert_eq!(sent.batch().header.producer_epoch, 0);
     harness.append_next();
 }
+
+#[test]
+fn without_topic_ids_an_older_epoch_counts_once_the_leader_denies() {
+    let mut harness = Harness::new(&[]);
+    harness.topic_id = Uuid::ZERO;
+    harness.leader_epoch = 5;
+    harness.begin_log();
+    harness.send("v").detach();
+    harness.run();
+    harness.leader_epoch = 0;
+    harness.leaders.insert(0, 1);
+    harness.connected_to.clear();
+    // The old leader may be asked once more before the metadata is there.
+    for _ in 0..2 {
+        harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        harness.advance(Duration::from_secs(1));
+    }
+    let connected_to = &harness.connected_to;
+    assert!(
+        connected_to.contains(&"broker1".to_owned()),
+        "{connected_to:?}"
+    );
+    assert_eq!(harness.produced[0].values(), ["v"]);
+    harness.append_next();
+}
