@@ -129,6 +129,7 @@ impl Delivery {
         self.batch = Arc::clone(part);
         self.index = index;
         self.slot = NO_SLOT;
+
         true
     }
 }
@@ -346,6 +347,31 @@ mod tests {
             panic!("it is settled");
         };
         assert_eq!(metadata.offset, Some(21));
+    }
+
+    #[test]
+    fn no_handle_takes_anothers_place_behind_a_split() {
+        let result = BatchResult::new("t".into(), 0);
+        let mut handles = [2, 3].map(|index| {
+            let woken = Arc::new(Woken::default());
+            let delivery = Delivery::new(Arc::clone(&result), index, 0, None, None);
+            (delivery, Waker::from(Arc::clone(&woken)), woken)
+        });
+        let poll = |(delivery, waker, _): &mut (Delivery, Waker, _)| {
+            Pin::new(delivery).poll(&mut Context::from_waker(waker))
+        };
+        for handle in &mut handles {
+            assert!(poll(handle).is_pending());
+        }
+        let (_first, second, parts) = parts(&result);
+        result.split(parts);
+        for handle in handles.iter_mut().rev() {
+            assert!(poll(handle).is_pending());
+        }
+        second.settle(acknowledged(0));
+        for (_, _, woken) in &handles {
+            assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+        }
     }
 
     #[test]
