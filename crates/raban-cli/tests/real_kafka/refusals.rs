@@ -91,6 +91,7 @@ fn a_record_too_large_fails_alone(kafka: &Kafka, server: &str) {
                 "{told:?}"
             );
             assert_eq!(told.line, failed.then_some(LARGE as u64 + 1));
+            assert_eq!(told.trail.is_some(), failed);
             assert!(!told.in_doubt);
         }
     }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// No test waits longer for anything; what works takes a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -56,6 +57,9 @@ pub(crate) struct Report {
     #[serde(default)]
     pub(crate) in_doubt: bool,
     pub(crate) line: Option<u64>,
+    pub(crate) trail: Option<Value>,
+    #[serde(rename = "trail_of_line")]
+    pub(crate) _trail_of_line: Option<u64>,
 }
 
 /// Starts `raban` with its three streams piped.
