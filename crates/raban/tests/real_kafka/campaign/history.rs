@@ -40,6 +40,9 @@ pub(crate) struct History {
     /// Of records that took more than one attempt.
     pub(crate) trails: HashMap<u64, Arc<Trail>>,
     pub(crate) acknowledged: u64,
+    pub(crate) given_up: u64,
+    pub(crate) flushes: u64,
+    pub(crate) longest_flush: Duration,
 }
 
 impl History {
@@ -54,8 +57,15 @@ impl History {
             .map(|entry| entry.settled.saturating_sub(entry.enqueued))
             .collect();
         took.sort_unstable();
+        let flushes = match self.flushes {
+            0 => String::new(),
+            count => format!(
+                "; {count} flushes, the longest took {:.1?}",
+                self.longest_flush
+            ),
+        };
         format!(
-            "{} records: {} acknowledged, {} refused, {} failed, {} in doubt; half heard of within {} ms, 99 % {} ms",
+            "{} records: {} acknowledged, {} refused, {} failed, {} in doubt; half heard of within {} ms, 99 % {} ms{flushes}",
             self.entries.len(),
             took.len(),
             ended(End::Refused).count(),
@@ -136,6 +146,7 @@ impl History {
             Err(error) if error.may_have_been_written() => End::InDoubt,
             Err(_) => End::Failed,
         };
+        self.given_up += u64::from(outcome.is_err());
     }
 }
 

@@ -38,6 +38,8 @@ struct Shared {
 pub(crate) struct Progress {
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
+    /// Refused, failed or in doubt.
+    pub(crate) given_up: u64,
 }
 
 /// What producers count of their records.
@@ -152,6 +154,16 @@ impl Load {
         });
     }
 
+    /// Waits until the impatient task has given up so many further records.
+    pub(crate) fn gives_up(&self, further: u64) {
+        let index = index_of(Manner::Impatient);
+        let before = self.progress()[index].given_up;
+        self.wait("records given up", |shared| {
+            let given_up = shared.progress[index].given_up;
+            (given_up >= before + further).then_some(())
+        });
+    }
+
     /// Waits until so many records were sent since the beginning.
     pub(crate) fn reaches(&self, records: u64) {
         self.wait("records", |shared| {
@@ -166,7 +178,7 @@ impl Load {
         self: &Arc<Self>,
         timeout: Option<Duration>,
     ) -> Option<JoinHandle<String>> {
-        let index = reopening();
+        let index = index_of(Manner::Reopening);
         let mut shared = self.lock();
         if shared.ending.is_some() {
             return None;
@@ -255,11 +267,9 @@ impl Load {
     }
 }
 
-fn reopening() -> usize {
-    let found = TASKS
-        .iter()
-        .position(|task| task.manner == Manner::Reopening);
-    found.expect("one task reopens")
+fn index_of(manner: Manner) -> usize {
+    let found = TASKS.iter().position(|task| task.manner == manner);
+    found.expect("there is a task of each manner")
 }
 
 /// All but those that may go without an acknowledgement for long.

@@ -55,6 +55,7 @@ impl Running {
                 Manner::Reopening => self.reopen_if_ended(),
                 _ => {}
             }
+            self.assert_in_turn();
             self.hear_settled();
             self.tell();
         }
@@ -96,6 +97,7 @@ impl Running {
         let progress = Progress {
             sent: self.history.next_number(),
             acknowledged: self.history.acknowledged,
+            given_up: self.history.given_up,
         };
         self.load.tell(self.index, progress);
     }
@@ -118,6 +120,18 @@ impl Running {
             && (delivery.is_settled() || self.open.len() > MOST_OPEN)
         {
             self.hear_oldest();
+        }
+    }
+
+    /// Of a partition's records, none is settled before an earlier one.
+    fn assert_in_turn(&self) {
+        let mut settled = [false; u8::MAX as usize];
+        // From the back: what is settled meanwhile does no harm.
+        for (number, delivery) in self.open.iter().rev() {
+            let later = &mut settled[delivery.partition() as usize];
+            let is_settled = delivery.is_settled();
+            assert!(is_settled || !*later, "record {number} was overtaken");
+            *later |= is_settled;
         }
     }
 
@@ -148,6 +162,8 @@ impl Running {
         let took = began.elapsed();
         let limit = self.task().delivery_timeout() + SLACK;
         assert!(took <= limit, "flush took {took:?}");
+        self.history.flushes += 1;
+        self.history.longest_flush = self.history.longest_flush.max(took);
         assert!(
             self.open.iter().all(|(_, delivery)| delivery.is_settled()),
             "flush left records open"
