@@ -1,0 +1,4 @@
+//! Tests of the simulator, and with it of producer and broker.
+
+mod repeatable;
+mod seeds;
