@@ -13,6 +13,7 @@ use super::timers::Timer;
 use crate::accumulator::partition::{Front, PartitionId};
 use crate::config::Acks;
 use crate::connection::{ConnectionId, RequestKind, Role};
+use crate::error::Unresolved;
 use crate::event::Event;
 use crate::idempotence::{ProducerId, Stamp};
 use crate::time::Instant;
@@ -36,6 +37,10 @@ impl Sender {
     /// Looks at a partition: puts it on its leader's list, or sets its timer.
     pub(super) fn evaluate(&mut self, now: Instant, id: PartitionId) {
         self.queue(id).pass_ghosts();
+        if self.queue(id).is_overtaken() {
+            self.cannot_tell(now, id, Unresolved::Overtaken);
+            return;
+        }
         self.bump_if_wanted(now, id);
         let readiness = self.readiness(now, id);
         let timeout = self.next_timeout(id);

@@ -211,6 +211,19 @@ impl PartitionQueue {
             .any(|entry| entry.in_doubt && entry.is_live())
     }
 
+    /// Whether a batch that surely isn't in the log would now come behind a later one: a leader without memory of
+    /// this producer refused it, and took the other.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        let overtaken = |entry: &Entry| {
+            let stamp = entry.stamp.filter(|_| entry.is_live());
+            stamp.is_some_and(|stamp| self.sequences.has_overtaken(stamp))
+        };
+        self.doubt.resolution.is_none()
+            && !self.has_doubt()
+            && !self.has_in_flight()
+            && self.entries.iter().any(overtaken)
+    }
+
     /// Settled batches behind which nothing is in doubt leave a hole at most: the rest goes on under
     /// a new epoch.
     pub(crate) fn pass_ghosts(&mut self) {

@@ -91,8 +91,10 @@ impl Sender {
                 .get_mut(name)
                 .expect("it was asked for");
             let before = entry.id;
-            // A broker older than topic ids tells nothing of them.
-            if !id.is_zero() {
+            let queues = &self.queues;
+            let denied = |id: &PartitionId| queues[id.0 as usize].leader_denies;
+            // A broker older than topic ids tells nothing of them; an id that leaders deny is worth nothing.
+            if !id.is_zero() || entry.queues.iter().any(denied) {
                 entry.id = id;
             }
             !before.is_zero() && !id.is_zero() && before != id

@@ -93,10 +93,11 @@ fn a_sender_that_goes_away_leaves_nothing_without_an_outcome() {
 #[test]
 fn what_was_decided_behind_a_batch_in_flight_is_told_when_close_gives_up() {
     let mut harness = Harness::new(&[]);
-    harness.confirm();
+    harness.begin_log();
     let deliveries = harness.send_each(&["a", "b"]);
-    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
-    harness.answer_next(ErrorCode::NONE);
+    harness.append_quietly();
+    harness.answer_next(ErrorCode::REQUEST_TIMED_OUT);
+    harness.append_next();
     assert!(!deliveries[1].is_settled(), "in order");
     harness.advance(Duration::from_millis(200));
     assert_eq!(harness.produced[0].values(), ["a"]);

@@ -259,21 +259,6 @@ fn a_log_that_begins_later_proves_no_absence() {
 }
 
 #[test]
-fn a_batch_that_was_overtaken_is_refused_rather_than_reordered() {
-    let mut harness = Harness::new(&[]);
-    harness.begin_log();
-    let deliveries = harness.send_each(&["a", "b"]);
-    harness.log.producer = None;
-    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
-    harness.append_next();
-    harness.advance(SECOND);
-    harness.answer_next(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_eq!(offsets(&deliveries[1..]), [1]);
-    assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
-    assert!(!failure(&deliveries[0]).may_have_been_written());
-}
-
-#[test]
 fn the_first_batch_of_all_is_looked_for_from_where_the_log_ended_before_it() {
     let mut harness = Harness::new(&[]);
     harness.log.start = 40;
@@ -324,4 +309,24 @@ fn a_topic_made_anew_leaves_the_doubt_to_the_policy() {
     harness.advance(SECOND);
     assert_eq!(reason(&deliveries[0]), Unresolved::TopicRecreated);
     assert!(failure(&deliveries[0]).may_have_been_written());
+}
+
+#[test]
+fn a_batch_refused_by_a_leader_that_took_the_next_one_is_not_sent_behind_it() {
+    for code in [
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        ErrorCode::NOT_ENOUGH_REPLICAS,
+    ] {
+        let mut harness = Harness::new(&[]);
+        harness.begin_log();
+        let deliveries = harness.send_each(&["a", "b"]);
+        harness.log.producer = None;
+        harness.answer_next(code);
+        harness.append_next();
+        assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
+        assert!(!failure(&deliveries[0]).may_have_been_written());
+        assert_eq!(offsets(&deliveries[1..]), [1]);
+        harness.advance(SECOND);
+        assert!(harness.produced.is_empty());
+    }
 }
