@@ -193,12 +193,29 @@ impl Topics {
         topic: &str,
         index: i32,
     ) -> Result<&mut Partition, ErrorCode> {
-        match self.any_partition(topic, index) {
+        let (_, _, partition) = self.led(node, topic, index)?;
+        Ok(partition)
+    }
+
+    /// A partition that `node` leads, with its topic's id and settings.
+    pub(crate) fn led(
+        &mut self,
+        node: i32,
+        topic: &str,
+        index: i32,
+    ) -> Result<(Uuid, &TopicConfig, &mut Partition), ErrorCode> {
+        let topic = self.by_name.get_mut(topic);
+        let found = topic.zip(usize::try_from(index).ok());
+        let found = found.and_then(|(topic, index)| {
+            let partition = topic.partitions.get_mut(index)?;
+            Some((topic.id, &topic.config, partition))
+        });
+        match found {
             None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            Some((_, partition)) if partition.leader != node => {
+            Some((_, _, partition)) if partition.leader != node => {
                 Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
             }
-            Some((_, partition)) => Ok(partition),
+            Some(found) => Ok(found),
         }
     }
 

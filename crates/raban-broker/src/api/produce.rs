@@ -9,12 +9,11 @@ use raban_protocol::messages::produce::{
 };
 use raban_protocol::primitives::Reader;
 
-use super::produce_wait::{ParkedProduce, answer_or_park, wait_for};
+use super::produce_wait::{ParkedProduce, Wait, answer, answer_or_park};
 use super::{Context, decode};
 use crate::cluster::{Cluster, Outcome};
 use crate::faults::Operation;
 use crate::partition::Produced;
-use crate::topics::Topic;
 use crate::validate::{Rejection, Rules, check, stamp_append_time};
 
 /// The first version that names topics by their ids (KIP-516).
@@ -29,19 +28,27 @@ pub(super) fn handle(cluster: &mut Cluster, context: &Context, body: Reader) -> 
         Err(reason) => return Outcome::Close(reason),
     };
     let acks = request.acks;
-    let mut parked = ParkedProduce {
-        context: *context,
-        response: ProduceResponse::default(),
-        waits: Vec::new(),
+    let mut waits = Vec::new();
+    let topics = request.topic_data.into_iter().enumerate();
+    let responses =
+        topics.map(|(at, topic)| produce_topic(cluster, context, acks, topic, at, &mut waits));
+    let response = ProduceResponse {
+        responses: responses.collect(),
+        ..Default::default()
     };
-    for topic in request.topic_data {
-        produce_topic(cluster, acks, topic, &mut parked);
-    }
     if acks == 0 {
-        return without_answer(&parked.response);
+        return without_answer(&response);
+    }
+    if waits.is_empty() {
+        return answer(cluster, context, response);
     }
     let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let deadline = context.now.elapsed.saturating_add(wait.min(MAX_WAIT));
+    let parked = ParkedProduce {
+        context: *context,
+        response,
+        waits,
+    };
     answer_or_park(cluster, parked, deadline)
 }
 
@@ -63,11 +70,12 @@ fn without_answer(response: &ProduceResponse) -> Outcome {
 
 fn produce_topic(
     cluster: &mut Cluster,
+    context: &Context,
     acks: i16,
     topic: TopicProduceData,
-    parked: &mut ParkedProduce,
-) {
-    let context = parked.context;
+    topic_at: usize,
+    waits: &mut Vec<Wait>,
+) -> TopicProduceResponse {
     // From version 13 on topics are named by their ids.
     let name = if topic.topic_id.is_zero() {
         Ok(topic.name.clone())
@@ -80,49 +88,46 @@ fn produce_topic(
     } else {
         name
     };
-    let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
-    for data in topic.partition_data {
+    let partitions = topic.partition_data.into_iter().enumerate();
+    let answers = partitions.map(|(at, data)| {
         let index = data.index;
         let produced = match &name {
-            Ok(name) => produce(cluster, &context, acks, name, data),
+            Ok(name) => produce(cluster, context, acks, name, data, (topic_at, at)),
             Err(code) => Err(Rejection::new(*code, code.message())),
         };
-        if let (Ok(name), Ok((produced, _))) = (&name, &produced) {
-            let at = (parked.response.responses.len(), partition_responses.len());
-            let wait = wait_for(cluster, name, index, produced, at);
-            parked.waits.extend(wait.filter(|_| acks == ACKS_ALL));
-        }
+        let produced = produced.map(|(appended, wait)| {
+            waits.extend(wait);
+            appended
+        });
         let mut answer = respond(index, produced);
-        belie(cluster, &context, &mut answer);
-        partition_responses.push(answer);
-    }
-    parked.response.responses.push(TopicProduceResponse {
-        partition_responses,
+        belie(cluster, context, &mut answer);
+        answer
+    });
+    TopicProduceResponse {
+        partition_responses: answers.collect(),
         name: topic.name,
         topic_id: topic.topic_id,
-    });
+    }
 }
 
-/// Appends one partition's batch; answers with where it is and the log's start offset.
+/// Where a batch is, and the log's start offset.
+type Appended = (Produced, i64);
+
+/// Appends one partition's batch, whose answer is to stand at this place. Answers with what it must wait for, too.
 fn produce(
     cluster: &mut Cluster,
     context: &Context,
     acks: i16,
     topic: &str,
     data: PartitionProduceData,
-) -> Result<(Produced, i64), Rejection> {
+    at: (usize, usize),
+) -> Result<(Appended, Option<Wait>), Rejection> {
     let plain = |code: ErrorCode| Rejection::new(code, code.message());
     if cluster.faults.is_denied(Operation::Write, topic) {
         return Err(plain(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
     }
-    let (id, config) = match cluster.topics.get(topic) {
-        Some(Topic { id, config, .. }) => (*id, config.clone()),
-        None => Default::default(),
-    };
-    let partition = cluster
-        .topics
-        .partition(context.node, topic, data.index)
-        .map_err(plain)?;
+    let led = cluster.topics.led(context.node, topic, data.index);
+    let (id, config, partition) = led.map_err(plain)?;
     if !matches!(acks, -1..=1) {
         return Err(plain(ErrorCode::INVALID_REQUIRED_ACKS));
     }
@@ -152,11 +157,19 @@ fn produce(
     if config.log_append_time && produced.grown > 0 {
         produced.log_append_time_ms = header.max_timestamp;
     }
-    let log_start_offset = partition.start_offset();
+    let key = (id.0, data.index);
     if produced.grown > 0 {
-        cluster.waiting.grown((id.0, data.index), produced.grown);
+        cluster.waiting.grown(key, produced.grown);
     }
-    Ok((produced, log_start_offset))
+    let must_wait = acks == ACKS_ALL && partition.high_watermark() < produced.end_offset;
+    let wait = must_wait.then(|| Wait {
+        topic: topic.to_owned(),
+        key,
+        leader_epoch: partition.leader_epoch,
+        end_offset: produced.end_offset,
+        at,
+    });
+    Ok(((produced, partition.start_offset()), wait))
 }
 
 /// Gives the false answer that a test asked for.
@@ -171,7 +184,7 @@ fn belie(cluster: &mut Cluster, context: &Context, answer: &mut PartitionProduce
     }
 }
 
-fn respond(index: i32, produced: Result<(Produced, i64), Rejection>) -> PartitionProduceResponse {
+fn respond(index: i32, produced: Result<Appended, Rejection>) -> PartitionProduceResponse {
     match produced {
         Ok((produced, log_start_offset)) => PartitionProduceResponse {
             index,

@@ -8,7 +8,6 @@ use raban_protocol::messages::produce::{
 
 use super::{Context, Parked, leader, reply};
 use crate::cluster::{Cluster, Outcome};
-use crate::partition::Produced;
 use crate::waiting::{PartitionKey, Waiting};
 
 /// The first version that tells the leader (KIP-951).
@@ -31,31 +30,13 @@ impl ParkedProduce {
 /// What one partition's answer waits for.
 #[derive(Debug)]
 pub(super) struct Wait {
-    topic: String,
-    key: PartitionKey,
-    leader_epoch: i32,
+    pub(super) topic: String,
+    pub(super) key: PartitionKey,
+    pub(super) leader_epoch: i32,
     /// The high watermark to come.
-    end_offset: i64,
+    pub(super) end_offset: i64,
     /// Place of the answer in the response: topic and partition.
-    at: (usize, usize),
-}
-
-/// What the answer waits for, unless all in-sync replicas have the batch already.
-pub(super) fn wait_for(
-    cluster: &mut Cluster,
-    topic: &str,
-    index: i32,
-    produced: &Produced,
-    at: (usize, usize),
-) -> Option<Wait> {
-    let (id, partition) = cluster.topics.any_partition(topic, index)?;
-    (partition.high_watermark() < produced.end_offset).then(|| Wait {
-        topic: topic.to_owned(),
-        key: (id.0, index),
-        leader_epoch: partition.leader_epoch,
-        end_offset: produced.end_offset,
-        at,
-    })
+    pub(super) at: (usize, usize),
 }
 
 /// Answers when nothing is waited for any more.
@@ -96,20 +77,28 @@ pub(super) fn finish(cluster: &Cluster, mut parked: ParkedProduce) -> Outcome {
     for wait in std::mem::take(&mut parked.waits) {
         settle(&mut parked.response, &wait, ErrorCode::REQUEST_TIMED_OUT);
     }
-    tell_leaders(cluster, &parked.context, &mut parked.response);
-    reply::<ProduceRequest>(&parked.context, parked.response)
+    answer(cluster, &parked.context, parked.response)
 }
 
-/// Tells newer clients who leads what they sought here.
-fn tell_leaders(cluster: &Cluster, context: &Context, response: &mut ProduceResponse) {
-    if context.version < TELLS_LEADER {
-        return;
+/// Answers, and tells newer clients who leads what they sought here.
+pub(super) fn answer(
+    cluster: &Cluster,
+    context: &Context,
+    mut response: ProduceResponse,
+) -> Outcome {
+    if context.version >= TELLS_LEADER {
+        tell_leaders(cluster, context, &mut response);
     }
+    reply::<ProduceRequest>(context, response)
+}
+
+fn tell_leaders(cluster: &Cluster, context: &Context, response: &mut ProduceResponse) {
     let endpoints = &mut response.node_endpoints;
     for topic in &mut response.responses {
-        let name = cluster.topics.name_of(topic.topic_id);
-        let name = name.unwrap_or(&topic.name);
-        for answer in &mut topic.partition_responses {
+        let failed = topic.partition_responses.iter_mut();
+        for answer in failed.filter(|answer| !answer.error_code.is_none()) {
+            let name = cluster.topics.name_of(topic.topic_id);
+            let name = name.unwrap_or(&topic.name);
             let (code, index) = (answer.error_code, answer.index);
             let Some(leader) = leader::hint(cluster, context, code, name, index) else {
                 continue;
