@@ -9,10 +9,13 @@ use shuttle::thread;
 
 use super::{App, assert_lies, check};
 
+/// What comes behind a refused batch is sent again at once: the clock stands still.
+const AT_ONCE: &[(&str, &str)] = &[("retry.backoff.ms", "0"), ("retry.backoff.max.ms", "0")];
+
 #[test]
 fn each_record_is_found_where_it_lies_though_its_batch_was_split() {
     check(|| {
-        let (app, driver) = App::start_with(&[], 1, Some(1));
+        let (app, driver) = App::start_with(AT_ONCE, 1, Some(1));
         let threads: Vec<_> = ["a", "b"]
             .into_iter()
             .map(|name| {
@@ -44,7 +47,7 @@ fn each_record_is_found_where_it_lies_though_its_batch_was_split() {
 #[test]
 fn a_flush_waits_for_the_parts_whoever_leaves_meanwhile() {
     check(|| {
-        let (app, driver) = App::start_with(&[], 1, Some(1));
+        let (app, driver) = App::start_with(AT_ONCE, 1, Some(1));
         let mut deliveries: Vec<_> = ["a", "b", "c"]
             .into_iter()
             .map(|value| app.enqueue(0, value).unwrap())
