@@ -51,7 +51,7 @@ pub(crate) const RECREATED: &str = "recreated";
 pub(crate) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(150);
 const SOON_GIVEN_UP: Duration = Duration::from_secs(4);
 /// Longer than the producer's own timeouts, for what a busy machine adds.
-pub(crate) const SLACK: Duration = Duration::from_secs(30);
+pub(crate) const SLACK: Duration = Duration::from_secs(10);
 
 impl Task {
     pub(crate) fn topics() -> [&'static str; TASKS.len()] {
