@@ -39,6 +39,7 @@ use crate::config::Config;
 use crate::delivery::{BatchResult, Delivery};
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::metrics::{Counters, Metrics};
+use crate::mutant::Mutant;
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
@@ -383,7 +384,9 @@ impl Accumulator {
 
     /// Waits until all that was accepted before is settled; sends it without lingering.
     pub fn flush(&self, _now: Now) -> Flush {
-        let generation = self.generations.begin_flush();
+        let ended = self.generations.begin_flush();
+        let generation =
+            ended - u64::from(self.config.has(Mutant::FlushIgnoresGeneration) && ended > 0);
         self.signal.wake();
         Flush::new(Arc::clone(&self.generations), generation)
     }

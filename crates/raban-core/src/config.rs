@@ -90,6 +90,9 @@ pub struct Config {
     pub rebootstrap_trigger: Option<Duration>,
     /// What one should know about the settings although they work.
     pub warnings: Vec<ConfigWarning>,
+    /// A fault put in on purpose.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::mutant::Mutant>,
 }
 
 /// Whose acknowledgement makes a record delivered. Displays as the value of `acks`.
@@ -209,6 +212,8 @@ impl Config {
                 .eq_ignore_ascii_case("rebootstrap")
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
             warnings: std::mem::take(&mut checked.warnings),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         })
     }
 }

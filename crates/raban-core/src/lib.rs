@@ -37,6 +37,11 @@ mod event;
 mod metrics;
 mod trail;
 
+#[cfg(not(feature = "mutants"))]
+mod mutant;
+#[cfg(feature = "mutants")]
+pub mod mutant;
+
 #[cfg(all(test, raban_shuttle))]
 mod seam;
 

@@ -4,6 +4,7 @@
 mod absence;
 mod acknowledged;
 mod at_most_once;
+pub(crate) mod in_flight;
 mod order;
 mod outcomes;
 pub(crate) mod promises;

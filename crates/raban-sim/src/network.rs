@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raban_core::{CloseReason, ConnectionId, Speaks};
-use raban_protocol::frame::{Frame, FrameError};
+use raban_protocol::frame::FrameError;
 
 pub(crate) use self::hostile::Hostility;
 pub(crate) use self::link::{Link, Loss, Refusal};
@@ -198,7 +198,7 @@ impl Network {
         stage: &mut Stage,
         conn: ConnectionId,
         token: u32,
-        frame: &Frame,
+        frame: Bytes,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
@@ -208,7 +208,7 @@ impl Network {
             Duration::from_micros(self.random.below(50)),
             Event::Written(conn, token),
         );
-        self.send(stage, conn, Way::Up, frame.to_bytes());
+        self.send(stage, conn, Way::Up, frame);
     }
 
     /// The broker's answer to the request that the connection is busy with.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use raban_core::Config;
+
 use crate::content::RecordId;
 use crate::schedule::{Fault, Schedule, What};
 use crate::setup::Setup;
@@ -15,6 +17,8 @@ pub struct Plan {
     pub(crate) setup: Setup,
     pub(crate) schedule: Schedule,
     pub(crate) workload: Workload,
+    #[cfg(feature = "mutants")]
+    pub(crate) mutant: Option<raban_core::mutant::Mutant>,
 }
 
 impl Plan {
@@ -28,7 +32,29 @@ impl Plan {
             setup,
             schedule,
             workload,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
+    }
+
+    /// The same with a fault in the producer.
+    #[cfg(feature = "mutants")]
+    pub fn with(self, mutant: raban_core::mutant::Mutant) -> Self {
+        Self {
+            mutant: Some(mutant),
+            ..self
+        }
+    }
+
+    /// The producer's settings.
+    pub(crate) fn config(&self) -> Config {
+        #[cfg_attr(not(feature = "mutants"), expect(unused_mut))]
+        let mut config = self.setup.config();
+        #[cfg(feature = "mutants")]
+        {
+            config.mutant = self.mutant;
+        }
+        config
     }
 
     /// The seed.

@@ -113,6 +113,16 @@ impl Setup {
         }
     }
 
+    /// Whether some brokers know topic ids and others don't: then a topic made anew can't be told from the one before.
+    pub(crate) fn has_mixed_ids(&self) -> bool {
+        let without = self
+            .old_nodes
+            .iter()
+            .filter(|(_, age)| *age != Age::Kafka4_0)
+            .count();
+        without > 0 && without < self.nodes as usize
+    }
+
     pub(crate) fn few_retries(&self) -> bool {
         self.config().retries < 10
     }

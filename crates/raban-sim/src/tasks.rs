@@ -300,7 +300,7 @@ impl Tasks {
                 },
                 Poll::Ready(report) => {
                     stage.line(|| format!("closed: {report:?}"));
-                    promises::closed(stage, ledger, since, timeout);
+                    promises::closed(stage, ledger, since, timeout, report);
                     self.closed.get_or_insert((stage.now, report));
                     State::Ready
                 }

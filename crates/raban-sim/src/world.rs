@@ -11,6 +11,7 @@ use raban_broker::Outcome;
 use raban_core::{Accumulator, Action, Config, ConnectError, ConnectionId, Sender};
 
 use crate::brokers::{Answer, Brokers};
+use crate::checkers::in_flight::InFlight;
 use crate::checkers::{self, Evidence};
 use crate::content::RecordId;
 use crate::counts::Counts;
@@ -87,6 +88,7 @@ pub(crate) struct World<'a> {
     driver_due: bool,
     pub(crate) tasks: Tasks,
     pub(crate) ledger: Ledger,
+    in_flight: InFlight,
     /// Followers that fell behind, by the fault that did it.
     pub(crate) behind: BTreeMap<usize, i32>,
     pub(crate) phase: Phase,
@@ -97,7 +99,7 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     fn new(plan: &'a Plan, readable: bool) -> Self {
         let mut stage = Stage::new(Trace::new(readable));
-        let config = plan.setup.config();
+        let config = plan.config();
         let (accumulator, sender) = raban_core::new(config.clone(), plan.seed);
         let driver = Arc::new(DriverFlag::default());
         accumulator.set_driver_waker(Waker::from(Arc::clone(&driver)));
@@ -128,6 +130,7 @@ impl<'a> World<'a> {
             driver_due: false,
             tasks,
             ledger: Ledger::default(),
+            in_flight: InFlight::default(),
             behind: BTreeMap::new(),
             phase: Phase::Work,
             proof_from: RecordId::MAX,
@@ -253,6 +256,7 @@ impl<'a> World<'a> {
             Event::Serve(conn) => self.serve(conn),
             Event::AtProducer(conn) => {
                 for inbound in self.network.at_producer(&mut self.stage, conn) {
+                    self.in_flight.answered(conn);
                     self.tell(|sender, now| match inbound {
                         Inbound::Frame(content) => sender.handle_frame(now, conn, content),
                         Inbound::Closed(reason) => sender.handle_closed(now, conn, reason),
@@ -291,9 +295,15 @@ impl<'a> World<'a> {
                         .connect(&mut self.stage, conn, node, setup_timeout);
                 }
                 Action::Write { conn, token, frame } => {
-                    self.network.write(&mut self.stage, conn, token, &frame);
+                    let frame = frame.to_bytes();
+                    self.in_flight
+                        .sent(&mut self.stage, &self.config, conn, &frame);
+                    self.network.write(&mut self.stage, conn, token, frame);
                 }
-                Action::Close { conn } => self.network.close(&mut self.stage, conn),
+                Action::Close { conn } => {
+                    self.in_flight.closed(conn);
+                    self.network.close(&mut self.stage, conn);
+                }
             }
         }
         while let Some(event) = sender.poll_event() {

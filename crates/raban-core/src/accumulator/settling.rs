@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Accumulator;
+use super::memory::Line;
 use super::partition::Partition;
 use crate::batch::{SealedBatch, Separated, SpentBatch, Split};
 use crate::delivery::Settled;
 use crate::error::{ErrorKind, ProduceError};
+use crate::mutant::Mutant;
 use crate::trail::Trail;
 
 impl Accumulator {
@@ -30,6 +32,9 @@ impl Accumulator {
         let generation = batch.generation();
         let split = batch.split(&self.config.codec, max_bytes);
         if let Split::Halves(batches) = &split {
+            if self.config.has(Mutant::LeakOnSplit) {
+                self.memory.reserve(1, Line::Moving, None);
+            }
             self.generations.split_batch(generation, batches.len() - 1);
         }
         split

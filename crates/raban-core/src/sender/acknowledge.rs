@@ -17,6 +17,7 @@ use crate::connection::ConnectionId;
 use crate::delivery::Settled;
 use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::event::Event;
+use crate::mutant::Mutant;
 use crate::time::Instant;
 use crate::trail::AttemptOutcome;
 
@@ -125,6 +126,7 @@ impl Sender {
         };
         let code = outcome.code;
         let soon = now + self.config.retry_backoff;
+        let forgets = self.config.has(Mutant::ClearDoubtOnRejection);
         let queue = self.queue(id);
         let entry = &mut queue.entries[index];
         if code.is_none() {
@@ -132,6 +134,7 @@ impl Sender {
                 entry.note(sent, AttemptOutcome::Acknowledged, now);
             }
         } else {
+            entry.in_doubt &= !forgets;
             entry.note(sent, AttemptOutcome::Answered(code), now);
             queue.confirmed = false;
             // What was known of the leader's memory was good for one attempt.
@@ -283,13 +286,23 @@ impl Sender {
         if let Some(kept) = self.in_log(id, entry, base_offset, log_append_time, is_first) {
             self.queue(id).entries.insert(index, kept);
         }
+        if self.config.has(Mutant::AcknowledgeTwice) && base_offset.is_some() {
+            self.acknowledge_the_next(id, index, base_offset);
+        }
         self.tell_decided(id);
     }
 
     /// The broker doesn't take the oldest batch's sequence. What was never in doubt isn't in the log
     /// and gets a new one; anything else the log has to tell.
     fn out_of_order(&mut self, now: Instant, id: PartitionId, index: usize, code: ErrorCode) {
+        let blindly = self.config.has(Mutant::BumpBlindly);
         let queue = self.queue(id);
+        if blindly {
+            queue
+                .entries
+                .iter_mut()
+                .for_each(|entry| entry.in_doubt = false);
+        }
         let overtaken = queue.entries[index]
             .stamp
             .is_some_and(|stamp| queue.sequences.has_overtaken(stamp));

@@ -16,10 +16,14 @@ use crate::connection::{ConnectionId, RequestKind, Role};
 use crate::error::Unresolved;
 use crate::event::Event;
 use crate::idempotence::{ProducerId, Stamp};
+use crate::mutant::Mutant;
 use crate::time::Instant;
 
 /// The last version that names topics; later ones use topic ids (KIP-516).
 const NEWEST_BY_NAME: i16 = 12;
+
+/// Most sequenced batches that a broker can tell apart after a retry: it remembers five.
+const MAX_IDEMPOTENT_IN_FLIGHT: usize = 5;
 
 /// Whether a partition has something to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +78,12 @@ impl Sender {
             return Readiness::Never;
         }
         let idempotent = self.config.enable_idempotence;
-        let (max_in_flight, hurried) = (self.config.max_in_flight, self.hurried);
+        let (max_in_flight, hurried) = (self.max_in_flight(), self.hurried);
         let generation = self.accumulator.generations.current();
         let linger = self.config.linger;
+        let at_once = self.config.has(Mutant::NoFirstAcknowledgement);
         let queue = self.queue(id);
+        queue.confirmed |= at_once;
         if let Some(resolution) = &queue.doubt.resolution {
             return match resolution.paused_until {
                 Some(at) if now < at => Readiness::Later(at),
@@ -108,6 +114,15 @@ impl Sender {
         }
     }
 
+    /// How many batches of a partition, and requests of a connection, may be under way at once.
+    fn max_in_flight(&self) -> usize {
+        let most = match self.config.enable_idempotence {
+            true => MAX_IDEMPOTENT_IN_FLIGHT,
+            false => usize::MAX,
+        };
+        self.config.max_in_flight.min(most) + usize::from(self.config.has(Mutant::SixInFlight))
+    }
+
     /// Sends what can be sent to the leaders that have something to be sent.
     pub(super) fn pump_nodes(&mut self, now: Instant) {
         let nodes: Vec<i32> = self.busy_nodes.iter().copied().collect();
@@ -130,7 +145,7 @@ impl Sender {
         let Some(connection) = self.connections.get(&conn) else {
             return false;
         };
-        let has_room = connection.produce_in_flight() < self.config.max_in_flight;
+        let has_room = connection.produce_in_flight() < self.max_in_flight();
         if !connection.is_ready(now) || !has_room {
             return false;
         }
@@ -183,8 +198,8 @@ impl Sender {
 
     /// Brings the partition's next batch into its row, if it isn't there yet; returns its size.
     fn take_batch(&mut self, id: PartitionId) -> Option<usize> {
-        let row = self.queues[id.0 as usize]
-            .row(self.config.max_in_flight, self.config.enable_idempotence);
+        let row =
+            self.queues[id.0 as usize].row(self.max_in_flight(), self.config.enable_idempotence);
         let index = match row {
             Row::Resend(index) => index,
             Row::Open => {
@@ -344,6 +359,9 @@ impl Sender {
         let (identity, because) = queue.sequences.bump();
         queue.confirmed = false;
         queue.forget_stamps();
+        if self.config.has(Mutant::RewindOutOfOrder) {
+            queue.entries.make_contiguous().reverse();
+        }
         let Some(identity) = identity else {
             // Its epochs are used up: the producer needs another id.
             self.producer_id = ProducerId::Wanted { not_before: now };

@@ -10,6 +10,7 @@ use crate::delivery::Settled;
 use crate::error::{ErrorKind, ProduceError};
 use crate::event::Event;
 use crate::idempotence::Stamp;
+use crate::mutant::Mutant;
 use crate::trail::Trail;
 
 impl Sender {
@@ -24,6 +25,7 @@ impl Sender {
         is_first: bool,
     ) -> Option<Entry> {
         let now = self.now.instant;
+        let is_first = is_first || self.config.has(Mutant::FloorAtHighestAcknowledged);
         let queue = &mut self.queues[id.0 as usize];
         let count = entry.count();
         if let Some(stamp) = entry.stamp.filter(|stamp| *stamp != Stamp::NONE) {
@@ -100,8 +102,10 @@ impl Sender {
     /// Tells of what was decided, as far as all before it was told of.
     pub(super) fn tell_decided(&mut self, id: PartitionId) {
         let mut index = 0;
+        let at_once = self.config.has(Mutant::TellOutOfOrder);
         while let Some(entry) = self.queue(id).entries.get(index) {
             match &entry.batch {
+                EntryBatch::Live(_) if at_once => index += 1,
                 EntryBatch::Live(_) => return,
                 EntryBatch::Spent(_) | EntryBatch::Ghost { .. } => index += 1,
                 EntryBatch::Decided(..) => {
@@ -127,7 +131,24 @@ impl Sender {
         let partition = &self.queues[id.0 as usize].partition;
         self.accumulator.release(partition, spent);
         let is_sequenced = self.config.enable_idempotence && entry.stamp.is_some();
+        let is_sequenced = is_sequenced && !self.config.has(Mutant::DropGhost);
         (is_sequenced && entry.in_doubt).then_some(entry)
+    }
+
+    /// As [`Mutant::AcknowledgeTwice`] has it.
+    pub(super) fn acknowledge_the_next(
+        &mut self,
+        id: PartitionId,
+        index: usize,
+        base_offset: Option<i64>,
+    ) {
+        let next = self.queue(id).entries.get(index + 1);
+        if next.is_some_and(Entry::is_live) {
+            let entry = self.remove_entry(id, index + 1);
+            if let Some(kept) = self.in_log(id, entry, base_offset, None, false) {
+                self.queue(id).entries.insert(index + 1, kept);
+            }
+        }
     }
 
     /// Gives a batch's records their outcome; counts and tells of failures that nobody awaits.
@@ -166,6 +187,8 @@ impl Sender {
         in_doubt: bool,
     ) -> ProduceError {
         let topic_partition = (Arc::clone(batch.topic()), batch.partition());
+        let aborted = matches!(kind, ErrorKind::Aborted);
+        let in_doubt = in_doubt && !(aborted && self.config.has(Mutant::CloseForgetsDoubt));
         trail.end(self.now.instant);
         ProduceError::new(kind, topic_partition, trail, in_doubt)
     }

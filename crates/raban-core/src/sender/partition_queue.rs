@@ -18,9 +18,6 @@ use crate::idempotence::{Sequences, Stamp};
 use crate::time::Instant;
 use crate::trail::{Attempt, AttemptOutcome, Trail};
 
-/// Most sequenced batches that a broker can tell apart after a retry: it remembers five.
-pub(crate) const MAX_IDEMPOTENT_IN_FLIGHT: usize = 5;
-
 #[derive(Debug)]
 pub(crate) struct PartitionQueue {
     pub(crate) partition: Arc<Partition>,
@@ -148,10 +145,9 @@ impl PartitionQueue {
             .filter_map(|entry| entry.sent.as_ref())
             .any(|sent| Some(sent.broker) != self.leader);
         let in_doubt = idempotent && self.has_doubt();
-        let limit = match (idempotent, self.confirmed && !in_doubt) {
-            (_, false) => 1,
-            (true, true) => max_in_flight.min(MAX_IDEMPOTENT_IN_FLIGHT),
-            (false, true) => max_in_flight,
+        let limit = match self.confirmed && !in_doubt {
+            false => 1,
+            true => max_in_flight,
         };
         if elsewhere || in_flight >= limit || (self.sequences.bump_wanted() && in_flight > 0) {
             return Row::Waiting;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use raban_core::Config;
 use raban_core::config::Acks;
+use raban_core::{CloseReport, Config, ErrorKind};
 
 use crate::ledger::Ledger;
 use crate::stage::Stage;
@@ -56,8 +56,14 @@ pub(crate) fn flushed(
     }
 }
 
-/// A close ended: everything is settled, within its timeout.
-pub(crate) fn closed(stage: &mut Stage, ledger: &Ledger, since: Duration, timeout: Duration) {
+/// A close ended: everything is settled, within its timeout, and it reports what it gave up.
+pub(crate) fn closed(
+    stage: &mut Stage,
+    ledger: &Ledger,
+    since: Duration,
+    timeout: Duration,
+    report: CloseReport,
+) {
     let open = ledger.accepted().find(|(_, _, accepted)| {
         let delivery = accepted.delivery.as_ref();
         delivery.is_some_and(|delivery| !delivery.is_settled())
@@ -66,6 +72,23 @@ pub(crate) fn closed(stage: &mut Stage, ledger: &Ledger, since: Duration, timeou
         stage.violate(Violation::new(
             "close",
             format!("it ended before record {id} was settled"),
+        ));
+    }
+    let given_up = |in_doubt: bool| {
+        let outcomes = ledger
+            .accepted()
+            .filter_map(|(_, _, accepted)| accepted.delivery.as_ref()?.try_outcome());
+        let errors = outcomes.filter_map(Result::err);
+        let aborted = errors.filter(|error| *error.kind() == ErrorKind::Aborted);
+        aborted
+            .filter(|error| error.may_have_been_written() == in_doubt)
+            .count() as u64
+    };
+    // Those that nobody waits for aren't seen here.
+    if given_up(false) > report.unsent || given_up(true) > report.in_doubt {
+        stage.violate(Violation::new(
+            "close",
+            format!("it gave up more than {report:?}"),
         ));
     }
     let took = stage.now - since;

@@ -259,6 +259,7 @@ impl Draw<'_> {
                 topic,
                 in_sync: self.setup.nodes as usize,
             },
+            3 if self.setup.has_mixed_ids() => return,
             3 => What::Recreate {
                 topic,
                 partitions: random.within(1, 4) as i32,

@@ -21,6 +21,7 @@ use super::reading::{Anchor, Reading};
 use crate::accumulator::partition::PartitionId;
 use crate::connection::{ConnectionId, Question, RequestKind};
 use crate::error::Unresolved;
+use crate::mutant::Mutant;
 use crate::sender::Sender;
 use crate::sender::links::decode;
 use crate::time::Instant;
@@ -334,6 +335,7 @@ impl Sender {
                     _ => None::<Anchor>,
                 };
                 let mut reading = Reading::new(from, end, anchor, names);
+                reading.by_count = self.config.has(Mutant::MatchByCount);
                 if let Some(reason) = incomplete {
                     reading.incomplete.get_or_insert(reason);
                 }

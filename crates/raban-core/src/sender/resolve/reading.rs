@@ -54,6 +54,8 @@ pub(crate) struct Reading {
     found: Vec<(Stamp, Place)>,
     /// Why the absence of a batch proves nothing.
     pub(crate) incomplete: Option<Unresolved>,
+    /// As [`MatchByCount`](crate::mutant::Mutant::MatchByCount) has it.
+    pub(super) by_count: bool,
 }
 
 impl Reading {
@@ -68,6 +70,7 @@ impl Reading {
             wanted,
             found: Vec::new(),
             incomplete,
+            by_count: false,
         }
     }
 
@@ -110,7 +113,10 @@ impl Reading {
                 self.incomplete.get_or_insert(Unresolved::LogTruncated);
             }
         }
-        if let Some(name) = self.wanted.iter().find(|name| name.matches(header)) {
+        let by_count =
+            |name: &Name| self.by_count && i64::from(name.count) == i64::from(header.record_count);
+        let mut wanted = self.wanted.iter();
+        if let Some(name) = wanted.find(|name| name.matches(header) || by_count(name)) {
             let place = Place {
                 base_offset: header.base_offset,
                 log_append_time: header.is_log_append_time().then_some(header.max_timestamp),

@@ -11,6 +11,7 @@ use crate::accumulator::partition::PartitionId;
 use crate::config::InDoubtPolicy;
 use crate::error::{ErrorKind, Unresolved};
 use crate::event::Event;
+use crate::mutant::Mutant;
 use crate::sender::Sender;
 use crate::sender::partition_queue::Entry;
 use crate::sender::verdict::may_be_taken_apart;
@@ -50,8 +51,9 @@ impl Sender {
             _ => None,
         };
         let confirmed_timestamp = queue.doubt.confirmed_timestamp;
-        let is_fresh = queue.entries.iter().all(|entry| self.is_young(entry))
-            && confirmed_timestamp.is_none_or(|timestamp| self.is_remembered(timestamp));
+        let is_fresh = self.config.has(Mutant::ResendOldUnread)
+            || queue.entries.iter().all(|entry| self.is_young(entry))
+                && confirmed_timestamp.is_none_or(|timestamp| self.is_remembered(timestamp));
         let queue = &self.queues[id.0 as usize];
         let broken = queue.doubt.must_read
             || queue.sequences.bump_wanted()
@@ -82,7 +84,8 @@ impl Sender {
             return;
         };
         let state = resolution.state;
-        let incomplete = reading.incomplete;
+        let ignored = self.config.has(Mutant::IgnoreGap);
+        let incomplete = reading.incomplete.filter(|_| !ignored);
         self.carry_out(now, id, Some(&reading), state, incomplete);
     }
 
@@ -103,10 +106,11 @@ impl Sender {
                     .stamp
                     .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
             remembered: self.is_young(entry),
-            fenced: !entry
-                .unanswered_by
-                .iter()
-                .any(|broker| Some(*broker) == queue.leader),
+            fenced: self.config.has(Mutant::AbsentIsNever)
+                || !entry
+                    .unanswered_by
+                    .iter()
+                    .any(|broker| Some(*broker) == queue.leader),
         };
         queue.entries.iter().map(subject).collect()
     }
