@@ -330,3 +330,17 @@ fn a_batch_refused_by_a_leader_that_took_the_next_one_is_not_sent_behind_it() {
         assert!(harness.produced.is_empty());
     }
 }
+
+#[test]
+fn the_policy_resend_sends_an_overtaken_batch_behind_the_other() {
+    let mut harness = Harness::new(&[("in.doubt.policy", "resend")]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.log.producer = None;
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
+    harness.append_next();
+    harness.advance(SECOND);
+    assert_eq!(harness.produced[0].batch().header.producer_epoch, 1);
+    harness.append_next();
+    assert_eq!(offsets(&deliveries), [2, 1]);
+}

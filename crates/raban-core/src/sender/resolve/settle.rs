@@ -207,6 +207,8 @@ impl Sender {
                     }
                     InDoubtPolicy::Resend => {
                         entry.leave_in_doubt();
+                        // The bump gives it another one.
+                        entry.stamp = None;
                         Some(entry)
                     }
                 }
