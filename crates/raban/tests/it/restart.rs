@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use raban::{Producer, Record};
+use raban::{Delivery, Metrics, Producer, Record};
 use raban_broker::{BrokerConfig, Server, StorageKind};
 
 use crate::support::{LONG, read_all};
@@ -21,6 +21,73 @@ fn start(listen: SocketAddr, dir: &Path) -> Server {
     .unwrap()
 }
 
+/// Small, so that a backlog is many batches.
+const BATCH: usize = 256;
+/// More batches than three partitions can have open and in flight: the rest is sealed and waits.
+const BACKLOG: u64 = 64 * BATCH as u64;
+/// More records than fit into what may be in flight: so many are only handed over if some are acknowledged.
+const HANDED_OVER: u64 = 2000;
+
+/// A producer that is fed without a pause.
+struct Load {
+    producer: Producer,
+    stop: AtomicBool,
+}
+
+impl Load {
+    /// Sends without a pause until it is told to stop.
+    fn feed(&self) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let number = deliveries.len();
+            let record = Record::to("t").key(format!("{}", number % 10));
+            let record = record.value(number.to_string());
+            deliveries.push(self.producer.blocking().enqueue(record).unwrap());
+        }
+        deliveries
+    }
+
+    fn wait(&self, what: &str, met: impl Fn(&Metrics) -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !met(&self.producer.metrics()) {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// While no broker is there nothing leaves, and the feeder fills the memory.
+    fn wait_backlog(&self) {
+        self.wait("no backlog", |metrics| {
+            metrics.buffer_total_bytes - metrics.buffer_available_bytes >= BACKLOG
+        });
+    }
+
+    /// Until a broker has acknowledged some records since `before`.
+    fn wait_going_on(&self, before: &Metrics) {
+        let enough = before.record_send_total + HANDED_OVER;
+        self.wait("nothing was sent", |metrics| {
+            metrics.record_send_total >= enough
+        });
+    }
+
+    /// After a backlog this surely comes: the first batch of a partition goes alone, and once it is acknowledged those
+    /// that wait behind it leave in one turn of the driver, up to five.
+    fn wait_several_in_flight(&self) {
+        self.wait("one request in flight at a time", |metrics| {
+            metrics.requests_in_flight_max >= 2
+        });
+    }
+}
+
+/// Ends the feeder, however the test ends.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn kill_and_restart(times: u32, compression: &str) {
     let dir = tempfile::tempdir().unwrap();
     let server = start("127.0.0.1:0".parse().unwrap(), dir.path());
@@ -28,42 +95,35 @@ fn kill_and_restart(times: u32, compression: &str) {
     let producer = Producer::builder()
         .bootstrap_servers(address.to_string())
         .linger(Duration::from_millis(1))
+        .batch_size(BATCH)
+        .buffer_memory(1 << 20)
         .set("compression.type", compression)
         .set("reconnect.backoff.ms", "5")
         .set("reconnect.backoff.max.ms", "20")
         .set("retry.backoff.ms", "5")
         .build()
         .unwrap();
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let load = Load {
+        producer,
+        stop: AtomicBool::new(false),
+    };
     let (deliveries, server) = std::thread::scope(|scope| {
+        let stop = StopOnDrop(&load.stop);
+        let feeding = scope.spawn(|| load.feed());
         let mut server = server;
-        let feeding = scope.spawn(|| {
-            let mut deliveries = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                let value = deliveries.len().to_string();
-                let record = Record::to("t")
-                    .key(format!("{}", deliveries.len() % 10))
-                    .value(value);
-                deliveries.push(producer.blocking().enqueue(record).unwrap());
-                sent.fetch_add(1, Ordering::Relaxed);
-            }
-            deliveries
-        });
-        for round in 0..times {
-            // Each round has records on their way.
-            while sent.load(Ordering::Relaxed) < u64::from(round + 1) * 2000 {
-                std::thread::yield_now();
-            }
+        load.wait_going_on(&Metrics::default());
+        for _ in 0..times {
             server.kill();
+            let before = load.producer.metrics();
+            load.wait_backlog();
             server = start(address, dir.path());
+            load.wait_going_on(&before);
+            load.wait_several_in_flight();
         }
-        let before = sent.load(Ordering::Relaxed);
-        while sent.load(Ordering::Relaxed) < before + 2000 {
-            std::thread::yield_now();
-        }
-        stop.store(true, Ordering::Relaxed);
+        drop(stop);
         (feeding.join().unwrap(), server)
     });
+    let Load { producer, .. } = load;
     let count = deliveries.len();
     let places: Vec<_> = deliveries
         .into_iter()
