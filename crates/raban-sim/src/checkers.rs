@@ -81,13 +81,6 @@ impl Evidence<'_> {
         resends && self.history.logs[log].disturbed
     }
 
-    /// Whether a leader without state let a batch pass whose predecessor it had not.
-    fn has_a_hole(&self, topic: &str, index: i32) -> bool {
-        let logs = self.history.logs.iter();
-        let mut logs = logs.filter(|log| log.topic == topic && log.index == index);
-        logs.any(|log| log.batches.iter().any(|batch| batch.behind_a_hole))
-    }
-
     fn places(&self, id: u32) -> &[Place] {
         self.history.places.get(&id).map_or(&[], Vec::as_slice)
     }

@@ -48,8 +48,10 @@ pub(crate) struct Amnesia {
     pub(crate) forgotten_at: Duration,
     /// How often it forgot producers of old records, as it may.
     pub(crate) expired: u32,
-    /// When it last told which producers it knows, or refused to, without having rejected a batch since.
-    pub(crate) told_at: Option<Duration>,
+    /// When it last told that it knows producers, without having rejected a batch since.
+    pub(crate) known_at: Option<Duration>,
+    /// When it last refused to tell, without having rejected a batch since.
+    pub(crate) denied_at: Option<Duration>,
 }
 
 impl Amnesia {

@@ -13,7 +13,7 @@ use crate::setup::{Setup, TopicSetup};
 const RECORDS: (u64, u64) = (1_000, 1_800);
 /// All records together take at most so many bytes, so that a seed stays fast.
 const BYTES: usize = 1 << 20;
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
 /// One step of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]

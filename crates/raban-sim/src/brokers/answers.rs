@@ -108,11 +108,13 @@ impl Brokers {
                 if denied {
                     stage.hits.hit(Hit::ReadDenied);
                 }
-                if denied || !partition.active_producers.is_empty() {
-                    let log = self.history.current(&topic.name, partition.partition_index);
-                    if let Some(log) = log.map(|log| &mut self.history.logs[log]) {
-                        log.amnesia.told_at = Some(stage.now);
-                        log.disturbed |= denied;
+                let log = self.history.current(&topic.name, partition.partition_index);
+                if let Some(log) = log.map(|log| &mut self.history.logs[log]) {
+                    log.disturbed |= denied;
+                    if denied {
+                        log.amnesia.denied_at = Some(stage.now);
+                    } else if !partition.active_producers.is_empty() {
+                        log.amnesia.known_at = Some(stage.now);
                     }
                 }
             }
@@ -145,7 +147,8 @@ impl Brokers {
             } = sent;
             stage.line(|| format!("{topic}-{index} sequence {}: {code}", header.base_sequence));
             if let Some(log) = self.history.current(topic, *index) {
-                self.history.logs[log].amnesia.told_at = None;
+                let amnesia = &mut self.history.logs[log].amnesia;
+                (amnesia.known_at, amnesia.denied_at) = (None, None);
             }
             count(stage, sent, code);
         }

@@ -1,7 +1,10 @@
-//! What surely isn't in the log was never in one: records that weren't accepted, and definite failures.
+//! What surely isn't in the log was never in one: records that weren't accepted, and definite failures. One that is said
+//! to have been overtaken isn't in the log when that is said.
+
+use raban_core::{ErrorKind, ProduceError, Unresolved};
 
 use super::Evidence;
-use crate::ledger::Call;
+use crate::ledger::{Call, Outcome};
 use crate::violation::Violation;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
@@ -11,9 +14,15 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
             Call::Refused(None) => "it wasn't accepted".to_owned(),
             Call::Refused(Some(error)) => format!("it was refused: {error}"),
             Call::Accepted(accepted) => {
-                match accepted.outcome.as_ref().map(|outcome| &outcome.result) {
-                    Some(Err(error)) if !error.may_have_been_written() => {
+                let Some(outcome) = &accepted.outcome else {
+                    continue;
+                };
+                match &outcome.result {
+                    Err(error) if !error.may_have_been_written() => {
                         format!("it failed for sure: {error}")
+                    }
+                    Err(error) if is_overtaken(error) && was_there(evidence, id, outcome) => {
+                        format!("it was told of as absent: {error}")
                     }
                     _ => continue,
                 }
@@ -28,4 +37,18 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+fn is_overtaken(error: &ProduceError) -> bool {
+    let reason = Unresolved::Overtaken;
+    matches!(error.kind(), ErrorKind::Unresolved { reason: told } if *told == reason)
+}
+
+/// Whether whoever read the log before the outcome was told must have come upon the record: it was there all the time.
+/// What the network kept back may have come after the reading.
+fn was_there(evidence: &Evidence<'_>, id: u32, outcome: &Outcome) -> bool {
+    evidence.places(id).iter().any(|place| {
+        let batch = &evidence.history.logs[place.log].batches[place.batch];
+        place.gone.is_none() && !batch.late && batch.at < outcome.at
+    })
 }

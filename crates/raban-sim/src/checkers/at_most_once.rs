@@ -1,8 +1,10 @@
 //! No record is in the log twice.
 
 use super::Evidence;
-use crate::history::{Gone, Place};
+use crate::history::{Batch, Gone, Place, identity};
+use crate::stage::WALL_MS;
 use crate::violation::Violation;
+use crate::workload::DAY_MS;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     for (id, places) in &evidence.history.places {
@@ -22,23 +24,33 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What no producer can prevent: that a leader which forgot a producer takes a second copy
+/// What no producer can prevent: that a leader which forgot a producer takes a second copy of young records, which no broker
+/// forgets by itself,
 ///
 /// - that the network kept back, sent before the first one was acknowledged or given up;
-/// - though the leader is sure to know it: its records are young, and it said so (or may not be asked) and forgot right
-///   after. No broker forgets young records by itself.
+/// - though the leader said that it knows the producer, and forgot right after; or may not be asked.
+///
+/// Old records may be forgotten at any time: of these no second copy is sent.
 fn excused(evidence: &Evidence<'_>, first: &Place, second: &Place) -> bool {
+    let [one, two] =
+        [first, second].map(|place| &evidence.history.logs[place.log].batches[place.batch]);
     if evidence.takes_chances(first.log) || evidence.takes_chances(second.log) {
-        return true;
+        // Sent again in doubt, it has another stamp.
+        return identity(&one.header) != identity(&two.header);
     }
-    let log = &evidence.history.logs[second.log];
-    if first.log != second.log {
+    if first.log != second.log || !is_young(two) {
         return false;
     }
-    let [first, second] = [first, second].map(|place| &log.batches[place.batch]);
-    let (before, after) = (first.amnesia, second.amnesia);
+    let (before, after) = (one.amnesia, two.amnesia);
     let forgotten = after.forgotten > before.forgotten;
     let expired = after.expired > before.expired;
-    let assured = after.told_at.is_some();
-    (second.late && (forgotten || expired)) || (forgotten && (first.late || assured))
+    let known = |at| one.at <= at && at <= after.forgotten_at;
+    let assured =
+        after.known_at.is_some_and(known) || after.denied_at.is_some_and(|at| one.at <= at);
+    (two.late && (forgotten || expired)) || (forgotten && (one.late || assured))
+}
+
+/// Whether brokers remembered by its records who sent the batch when it was appended.
+fn is_young(batch: &Batch) -> bool {
+    WALL_MS + batch.at.as_millis() as i64 - batch.header.max_timestamp < DAY_MS
 }

@@ -1,12 +1,13 @@
 //! A partition's log has the records in the order in which they were accepted.
 
 use super::Evidence;
+use crate::history::identity;
 use crate::ledger::Call;
 use crate::violation::Violation;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
-    let logs = evidence.history.logs.iter().enumerate();
-    for (at, log) in logs.filter(|(at, _)| !evidence.takes_chances(*at)) {
+    for (at, log) in evidence.history.logs.iter().enumerate() {
+        let takes_chances = evidence.takes_chances(at);
         let mut last = None;
         for batch in log.batches.iter().filter(|batch| !batch.truncated) {
             for id in &batch.records {
@@ -19,8 +20,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                 let Some(Call::Accepted(accepted)) = call else {
                     continue;
                 };
-                if let Some((order, before)) = last
+                let own = identity(&batch.header);
+                if let Some((order, before, identity)) = last
                     && order > accepted.order
+                    // Sent again in doubt, it has another stamp.
+                    && !(takes_chances && identity != own)
                 {
                     let (topic, index) = (&log.topic, log.index);
                     let places = [evidence.all_places(before), evidence.all_places(*id)].join("; ");
@@ -29,7 +33,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                         format!("{topic}-{index} has record {before} before record {id}: {places}"),
                     ));
                 }
-                last = Some((accepted.order, *id));
+                last = Some((accepted.order, *id, own));
             }
         }
     }
