@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use testbed::{Kafka, Read, Record};
 
+use super::anew::{Anew, Beginnings};
 use super::history::{End, Entry, History, key, origin, value};
 use super::tasks::{Manner, TASKS, Task};
 
@@ -34,7 +35,7 @@ pub(crate) struct Wrong {
     pub(crate) lost: u64,
     /// Acknowledged, and in the log at another offset only.
     pub(crate) misplaced: u64,
-    /// Copies beyond the first.
+    /// Copies beyond the first, which may be one that is gone with its topic.
     pub(crate) doubled: u64,
     /// Behind a later record of the same producer and partition.
     pub(crate) out_of_order: u64,
@@ -66,13 +67,13 @@ impl AddAssign for Findings {
     }
 }
 
-/// Reads a task's topic to its end, and judges each round's records. What was enqueued before `since` may be gone with
-/// an earlier topic of the name.
+/// Reads a task's topic to its end, and judges each round's records. What an earlier topic of the name acknowledged is
+/// gone with it.
 pub(crate) fn judge(
     kafka: &Kafka,
     task: usize,
     history: &mut History,
-    since: u32,
+    anew: &[Anew],
     rounds: &mut [Findings],
 ) -> u64 {
     let mut last: HashMap<(u8, i32), u64> = HashMap::new();
@@ -110,9 +111,13 @@ pub(crate) fn judge(
         );
     }
     let mut told = 0;
+    let beginnings = match TASKS[task].manner {
+        Manner::Recreated => Beginnings::of(history, anew),
+        _ => Beginnings::default(),
+    };
     for (number, entry) in (0..).zip(&history.entries) {
-        let excused = TASKS[task].manner == Manner::Recreated && entry.enqueued < since;
-        let findings = of(entry, &TASKS[task], excused);
+        let is_gone = beginnings.is_earlier(number, entry);
+        let findings = of(entry, &TASKS[task], is_gone);
         let Wrong {
             lost,
             misplaced,
@@ -143,7 +148,8 @@ fn check_content(task: usize, record: &Record) -> u64 {
     number
 }
 
-fn of(entry: &Entry, task: &Task, excused: bool) -> Findings {
+/// `is_gone`: the topic that acknowledged it is.
+fn of(entry: &Entry, task: &Task, is_gone: bool) -> Findings {
     let present = entry.copies > 0;
     let mut findings = Findings {
         sent: 1,
@@ -151,13 +157,14 @@ fn of(entry: &Entry, task: &Task, excused: bool) -> Findings {
         ..Findings::default()
     };
     let wrong = &mut findings.wrong;
-    wrong.doubled += u64::from(entry.copies.saturating_sub(1));
+    let first = u8::from(!is_gone);
+    wrong.doubled += u64::from(entry.copies.saturating_sub(first));
     match entry.end {
         End::Open => wrong.open += 1,
         End::Acknowledged => {
             findings.acknowledged += 1;
-            wrong.lost += u64::from(!present && !excused);
-            wrong.misplaced += u64::from(present && !entry.in_place && !excused);
+            wrong.lost += u64::from(!present && !is_gone);
+            wrong.misplaced += u64::from(present && !entry.in_place && !is_gone);
         }
         End::InDoubt => {
             findings.in_doubt += 1;

@@ -31,7 +31,7 @@ struct Shared {
     producers: [Option<Producer>; TASKS.len()],
     /// Counts of the producers that are gone.
     gone: Counts,
-    ending: Option<Ending>,
+    endings: [Option<Ending>; TASKS.len()],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,11 +72,13 @@ impl AddAssign for Counts {
     }
 }
 
-/// The end of the reopening task's producer.
+/// The end of a task's producer in the midst of a fault.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     /// The task is to drop it.
     Drop,
+    /// It was dropped; so long after, the last of so many open records had its outcome.
+    Dropped(usize, Duration),
     Closing,
     Closed(Result<(), CloseError>),
 }
@@ -90,7 +92,7 @@ impl Load {
             progress: [Progress::default(); TASKS.len()],
             producers: TASKS.map(|task| Some(task.producer(&servers))),
             gone: Counts::default(),
-            ending: None,
+            endings: Default::default(),
         };
         let load = Arc::new(Self {
             servers,
@@ -172,27 +174,23 @@ impl Load {
         });
     }
 
-    /// Closes the reopening task's producer on another thread, or has it dropped if there is no timeout. A task that
-    /// is about to open one anew has none to close.
-    pub(crate) fn end_producer(
-        self: &Arc<Self>,
-        timeout: Option<Duration>,
-    ) -> Option<JoinHandle<String>> {
-        let index = index_of(Manner::Reopening);
+    /// Takes a task's producer away, for it to end.
+    fn take(&self, index: usize, ending: Ending) -> Producer {
         let mut shared = self.lock();
-        if shared.ending.is_some() {
-            return None;
-        }
-        let producer = shared.producers[index].take()?;
+        let producer = shared.producers[index].take();
+        let producer = producer.expect("what was ended in an earlier round is open again");
         shared.gone += Counts::of(&producer.metrics());
-        let Some(timeout) = timeout else {
-            shared.ending = Some(Ending::Drop);
-            return Some(thread::spawn(|| "dropped".to_owned()));
-        };
-        shared.ending = Some(Ending::Closing);
-        drop(shared);
+        shared.endings[index] = Some(ending);
+        producer
+    }
+
+    /// Closes a producer on another thread, and sees that this ends in time.
+    pub(crate) fn close_one(self: &Arc<Self>, timeout: Duration) -> JoinHandle<String> {
+        let index = index_of(Manner::Closed);
+        let producer = self.take(index, Ending::Closing);
         let load = Arc::clone(self);
-        Some(thread::spawn(move || {
+        thread::spawn(move || {
+            wait_held(&producer);
             let began = Instant::now();
             let closed = producer.blocking().close(timeout);
             let took = began.elapsed();
@@ -200,8 +198,7 @@ impl Load {
                 took <= timeout + SLACK,
                 "close within {timeout:?} took {took:?}"
             );
-            load.lock().ending = Some(Ending::Closed(closed));
-            load.changed.notify_all();
+            load.set_ending(index, Some(Ending::Closed(closed)));
             match closed {
                 Ok(()) => format!("closed in {took:.1?} of {timeout:.1?}"),
                 Err(error) => format!(
@@ -209,7 +206,42 @@ impl Load {
                     error.unsent, error.in_doubt
                 ),
             }
-        }))
+        })
+    }
+
+    /// Has its task drop a producer, and waits on another thread until each of its records has an outcome.
+    pub(crate) fn drop_one(self: &Arc<Self>) -> JoinHandle<String> {
+        let index = index_of(Manner::Dropped);
+        drop(self.take(index, Ending::Drop));
+        let load = Arc::clone(self);
+        thread::spawn(move || {
+            let (open, took) =
+                load.wait("the end of a drop", |shared| match shared.endings[index] {
+                    Some(Ending::Dropped(open, took)) => Some((open, took)),
+                    _ => None,
+                });
+            load.set_ending(index, None);
+            format!("dropped with {open} open, settled in {took:.1?}")
+        })
+    }
+
+    /// Flushes the producers of an impatient and a patient task on another thread, and sees that this ends in time.
+    pub(crate) fn flush_two(&self) -> JoinHandle<String> {
+        let two = [Manner::Impatient, Manner::Unkeyed].map(|manner| {
+            let index = index_of(manner);
+            (&TASKS[index], self.producer(index))
+        });
+        thread::spawn(move || {
+            let took = two.map(|(task, producer)| {
+                wait_held(&producer);
+                let began = Instant::now();
+                producer.blocking().flush();
+                let (took, limit) = (began.elapsed(), task.delivery_timeout() + SLACK);
+                assert!(took <= limit, "flush of {} took {took:?}", task.topic);
+                took
+            });
+            format!("flushed in {:.1?} and {:.1?}", took[0], took[1])
+        })
     }
 
     fn wait<T>(&self, what: &str, met: impl Fn(&Shared) -> Option<T>) -> T {
@@ -246,24 +278,42 @@ impl Load {
         self.changed.notify_all();
     }
 
-    /// How the reopening task's producer ends, if it does.
-    pub(super) fn ending(&self) -> Option<Ending> {
-        self.lock().ending.clone()
+    /// How the task's producer is to end or has ended, if it is.
+    pub(super) fn ending(&self, index: usize) -> Option<Ending> {
+        self.lock().endings[index].clone()
     }
 
-    pub(super) fn wait_closed(&self) -> Result<(), CloseError> {
-        self.wait("the end of close", |shared| match shared.ending {
+    pub(super) fn wait_closed(&self, index: usize) -> Result<(), CloseError> {
+        self.wait("the end of close", |shared| match shared.endings[index] {
             Some(Ending::Closed(closed)) => Some(closed),
             _ => None,
         })
     }
 
+    pub(super) fn is_to_drop(&self, index: usize) -> bool {
+        matches!(self.lock().endings[index], Some(Ending::Drop))
+    }
+
+    pub(super) fn set_ending(&self, index: usize, ending: Option<Ending>) {
+        self.lock().endings[index] = ending;
+        self.changed.notify_all();
+    }
+
+    /// A new producer follows one that was closed or is to be dropped.
     pub(super) fn reopen(&self, index: usize) -> Producer {
         let producer = TASKS[index].producer(&self.servers);
-        let mut shared = self.lock();
-        shared.producers[index] = Some(producer.clone());
-        shared.ending = None;
+        self.lock().producers[index] = Some(producer.clone());
         producer
+    }
+}
+
+/// Waits until some of its records have no outcome, as after each chunk.
+fn wait_held(producer: &Producer) {
+    let deadline = Instant::now() + PATIENCE;
+    let is_idle = |metrics: Metrics| metrics.buffer_available_bytes == metrics.buffer_total_bytes;
+    while is_idle(producer.metrics()) {
+        assert!(Instant::now() < deadline, "no record is sent");
+        thread::yield_now();
     }
 }
 
@@ -276,6 +326,6 @@ fn index_of(manner: Manner) -> usize {
 pub(crate) fn steady(manner: Manner) -> bool {
     !matches!(
         manner,
-        Manner::Reopening | Manner::Impatient | Manner::Recreated
+        Manner::Closed | Manner::Dropped | Manner::Impatient | Manner::Recreated
     )
 }

@@ -46,13 +46,14 @@ impl Running {
     pub(super) fn run(mut self) -> History {
         while let Some(round) = self.load.next_chunk() {
             for _ in 0..self.load.chunk {
-                if !self.send(round) {
+                // The drop is to come while the fault lasts, and a record has no outcome yet.
+                if !self.send(round) || self.load.is_to_drop(self.index) {
                     break;
                 }
             }
             match self.task().manner {
                 Manner::Flushing => self.flush(),
-                Manner::Reopening => self.reopen_if_ended(),
+                Manner::Closed | Manner::Dropped => self.reopen_if_ended(),
                 _ => {}
             }
             self.assert_in_turn();
@@ -171,16 +172,22 @@ impl Running {
     }
 
     fn reopen_if_ended(&mut self) {
-        match self.load.ending() {
-            None => return,
+        match self.load.ending(self.index) {
+            None | Some(Ending::Dropped(..)) => return,
             Some(Ending::Drop) => {
+                let began = Instant::now();
+                let open = self.open.iter().filter(|(_, open)| !open.is_settled());
+                let open = open.count();
                 self.reopen();
                 self.hear_all();
+                let dropped = Ending::Dropped(open, began.elapsed());
+                self.load.set_ending(self.index, Some(dropped));
             }
             Some(Ending::Closing | Ending::Closed(_)) => {
-                let closed = self.load.wait_closed();
+                let closed = self.load.wait_closed(self.index);
                 self.hear_closed(closed);
                 self.reopen();
+                self.load.set_ending(self.index, None);
             }
         }
         self.aborted = (0, 0);

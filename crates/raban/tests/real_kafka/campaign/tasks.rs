@@ -18,8 +18,10 @@ pub(crate) enum Manner {
     Unkeyed,
     /// Flushes now and then, and looks whether all is settled.
     Flushing,
-    /// Its producer is closed or dropped once a round, and followed by another.
-    Reopening,
+    /// Its producer is closed in the midst of each fault, and followed by another.
+    Closed,
+    /// Its producer is dropped in the midst of each fault, and followed by another.
+    Dropped,
     /// Its records are older than the time for which brokers remember a producer.
     Old,
     /// Gives up soon.
@@ -36,11 +38,12 @@ const fn task(topic: &'static str, partitions: i32, manner: Manner) -> Task {
     }
 }
 
-pub(crate) const TASKS: [Task; 7] = [
+pub(crate) const TASKS: [Task; 8] = [
     task("keyed", 6, Manner::Keyed),
     task("unkeyed", 6, Manner::Unkeyed),
     task("flushed", 3, Manner::Flushing),
-    task("reopened", 4, Manner::Reopening),
+    task("closed", 4, Manner::Closed),
+    task("dropped", 2, Manner::Dropped),
     task("old", 2, Manner::Old),
     task("impatient", 3, Manner::Impatient),
     task(RECREATED, 3, Manner::Recreated),
@@ -91,7 +94,7 @@ impl Task {
                 .buffer_memory(128 << 10)
                 .request_timeout(Duration::from_secs(2))
                 .max_block(Duration::from_secs(1)),
-            Manner::Reopening | Manner::Recreated => builder
+            Manner::Closed | Manner::Dropped | Manner::Recreated => builder
                 .request_timeout(Duration::from_secs(6))
                 .max_block(Duration::from_secs(5))
                 .compression(Compression::Lz4),
