@@ -21,7 +21,6 @@ mod tasks;
 mod trouble;
 
 use std::fmt::Debug;
-use std::mem;
 use std::str::FromStr;
 use std::time::Instant;
 
@@ -69,25 +68,8 @@ fn campaign() {
         anew: Vec::new(),
         endings: Vec::new(),
     };
-    let mut told = Vec::new();
-    for (round, fault) in (0..).zip(faults) {
-        let (began, before) = (Instant::now(), load.counts());
-        load.set_round(round);
-        let hit = trouble.make(fault);
-        let ended = trouble.heal();
-        assert_eq!(hit.is_some(), !ended.is_empty(), "{fault:?} ends producers");
-        load.reaches(records / rounds * (u64::from(round) + 1));
-        let took = began.elapsed();
-        eprintln!("round {}: {fault:?}, {took:.0?}", round + 1);
-        told.push(Round {
-            fault,
-            hit,
-            ended,
-            took,
-            counts: load.counts().since(before),
-        });
-    }
-    let anew = mem::take(&mut trouble.anew);
+    let told = disturb(&mut trouble, &faults, records);
+    let anew = trouble.anew;
     load.stop();
     let mut histories: Vec<_> = tasks.into_iter().map(|task| task.join().unwrap()).collect();
     load.close();
@@ -111,6 +93,30 @@ fn campaign() {
     let old = old.filter(|(task, _)| task.manner == Manner::Old);
     let old = felt::of_rounds(old.map(|(_, history)| history), told.len());
     assert_forgotten(&told, &old);
+}
+
+/// One round for each fault, so long that all together have so many records.
+fn disturb(trouble: &mut Trouble<'_>, faults: &[Fault], records: u64) -> Vec<Round> {
+    let (load, rounds) = (trouble.load, faults.len() as u64);
+    let mut told = Vec::new();
+    for (round, fault) in (0..).zip(faults) {
+        let (began, before) = (Instant::now(), load.counts());
+        load.set_round(round);
+        let hit = trouble.make(*fault);
+        let ended = trouble.heal();
+        assert_eq!(hit.is_some(), !ended.is_empty(), "{fault:?} ends producers");
+        load.reaches(records / rounds * (u64::from(round) + 1));
+        let took = began.elapsed();
+        eprintln!("round {}: {fault:?}, {took:.0?}", round + 1);
+        told.push(Round {
+            fault: *fault,
+            hit,
+            ended,
+            took,
+            counts: load.counts().since(before),
+        });
+    }
+    told
 }
 
 /// A round whose fault did nothing shows nothing.
