@@ -63,7 +63,15 @@ impl SmallDisk {
     /// Gives back what [`SmallDisk::fill`] took.
     pub fn free(&self) -> Result<(), Error> {
         let path = self.path().join(BALLAST);
-        fs::remove_file(&path).map_err(Error::io(format!("cannot remove {}", path.display())))
+        // Emptied first: a process that is just being spawned may hold the file open, and removing it would free nothing
+        // yet.
+        let emptied = File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_len(0));
+        emptied
+            .and_then(|()| fs::remove_file(&path))
+            .map_err(Error::io(format!("cannot remove {}", path.display())))
     }
 }
 
@@ -105,8 +113,10 @@ mod tests {
         disk.fill().unwrap();
         let error = fs::write(&file, "x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let held = File::open(disk.path().join(BALLAST)).unwrap();
         disk.free().unwrap();
         fs::write(&file, "x").unwrap();
+        drop(held);
         let folder = disk.path().to_owned();
         drop(disk);
         assert!(!folder.exists());
