@@ -175,22 +175,22 @@ impl Load {
     }
 
     /// Takes a task's producer away, for it to end.
-    fn take(&self, index: usize, ending: Ending) -> Producer {
+    fn take(&self, index: usize) -> Producer {
         let mut shared = self.lock();
         let producer = shared.producers[index].take();
         let producer = producer.expect("what was ended in an earlier round is open again");
         shared.gone += Counts::of(&producer.metrics());
-        shared.endings[index] = Some(ending);
         producer
     }
 
     /// Closes a producer on another thread, and sees that this ends in time.
     pub(crate) fn close_one(self: &Arc<Self>, timeout: Duration) -> JoinHandle<String> {
         let index = index_of(Manner::Closed);
-        let producer = self.take(index, Ending::Closing);
+        let producer = self.take(index);
         let load = Arc::clone(self);
         thread::spawn(move || {
             wait_held(&producer);
+            load.set_ending(index, Some(Ending::Closing));
             let began = Instant::now();
             let closed = producer.blocking().close(timeout);
             let took = began.elapsed();
@@ -212,7 +212,8 @@ impl Load {
     /// Has its task drop a producer, and waits on another thread until each of its records has an outcome.
     pub(crate) fn drop_one(self: &Arc<Self>) -> JoinHandle<String> {
         let index = index_of(Manner::Dropped);
-        drop(self.take(index, Ending::Drop));
+        drop(self.take(index));
+        self.set_ending(index, Some(Ending::Drop));
         let load = Arc::clone(self);
         thread::spawn(move || {
             let (open, took) =
