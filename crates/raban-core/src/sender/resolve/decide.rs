@@ -114,7 +114,7 @@ pub(crate) fn decide(
     mut broken: bool,
 ) -> Vec<Conclusion> {
     let last_found = row.iter().rposition(|subject| subject.place.is_some());
-    // Behind a batch that is sent again the next one follows on.
+    // Behind a batch that is sent again the next one follows on, and so does a late copy of it.
     let mut follows = false;
     // A late copy of a batch before may come, and make the leader take what it refuses now.
     let mut late = false;
@@ -133,7 +133,9 @@ pub(crate) fn decide(
             (_, Some(stamp)) => match incomplete {
                 Some(reason) => Conclusion::Undecided(reason),
                 None if may_resend && (follows || state.takes(stamp)) => Conclusion::SendAgain,
-                None if subject.fenced || !(late || state.takes(stamp)) => Conclusion::Absent,
+                None if subject.fenced || !(late || follows || state.takes(stamp)) => {
+                    Conclusion::Absent
+                }
                 None => Conclusion::Undecided(Unresolved::LateCopy),
             },
         };
@@ -383,6 +385,14 @@ mod tests {
                 None,
                 false,
                 vec![SendAgain],
+            ),
+            (
+                "behind one that is sent again a late copy is taken",
+                vec![doubt(10), old(11), old(12)],
+                KNOWN,
+                None,
+                false,
+                vec![SendAgain, Undecided(LateCopy), Undecided(LateCopy)],
             ),
             (
                 "before a bump",
