@@ -92,6 +92,13 @@ pub(crate) struct Sequences {
 }
 
 impl Sequences {
+    pub(crate) fn beginning_at(first: i32) -> Self {
+        Self {
+            next: first,
+            ..Self::default()
+        }
+    }
+
     /// The stamp for the next batch of `count` records. `producer` is what the producer holds now.
     pub(crate) fn stamp(&mut self, producer: ProducerIdentity, count: u32) -> Stamp {
         let identity = *self.identity.get_or_insert(producer);

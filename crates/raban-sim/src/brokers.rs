@@ -71,7 +71,7 @@ impl Brokers {
         }
         Self {
             cluster,
-            history: History::default(),
+            history: History::beginning_at(setup.first_sequence),
             nodes: setup.nodes,
             old_nodes: setup.old_nodes.iter().map(|(node, _)| *node).collect(),
             mixed: setup.nodes as usize > setup.old_nodes.len(),
@@ -218,6 +218,9 @@ impl Brokers {
                 stage.hits.hit(Hit::LaggingFollower);
             }
             for (header, records) in &dump.batches {
+                if header.last_sequence() < header.base_sequence {
+                    stage.hits.hit(Hit::SequencesWrapped);
+                }
                 stage.line(|| {
                     format!(
                         "{}-{} has {}",

@@ -36,6 +36,7 @@ impl World<'_> {
                 link.loss_up = loss.filter(|_| *up).or(link.loss_up);
                 link.loss_down = loss.filter(|_| *down).or(link.loss_down);
             }
+            What::Strand { node } => self.network.strand(*node, until),
             What::Reset { node } => self.network.reset(&mut self.stage, *node),
             What::Unreachable { node, refusal } => {
                 self.network.link(*node).refuses = Some(*refusal)

@@ -1,6 +1,6 @@
 //! All that ever was in a log, and how it left: known from the cluster alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use raban_protocol::primitives::Uuid;
@@ -55,7 +55,7 @@ pub(crate) struct Amnesia {
 }
 
 impl Amnesia {
-    fn times(&self) -> u32 {
+    pub(crate) fn times(&self) -> u32 {
         self.forgotten + self.expired
     }
 }
@@ -120,11 +120,22 @@ pub(crate) struct History {
     current: BTreeMap<(String, i32), usize>,
     /// By record: each place that it was put to.
     pub(crate) places: BTreeMap<RecordId, Vec<Place>>,
+    /// The first sequence under an identity that a broker gave, where it isn't 0.
+    first_sequence: i32,
+    /// The identities that brokers gave.
+    pub(crate) given: BTreeSet<(i64, i16)>,
     /// What nobody can have sent.
     pub(crate) foreign: Option<String>,
 }
 
 impl History {
+    pub(crate) fn beginning_at(first_sequence: i32) -> Self {
+        Self {
+            first_sequence,
+            ..Self::default()
+        }
+    }
+
     /// The partition as it is now; a new one where the topic id is new.
     pub(crate) fn log(&mut self, topic: &str, index: i32, id: Uuid) -> usize {
         let key = (topic.to_owned(), index);
@@ -207,15 +218,17 @@ impl History {
             .count()
     }
 
-    /// Marks the records of a log for which `lost` says so, by their offsets.
-    fn remove(&mut self, log: usize, mut gone: impl FnMut(i64) -> Option<Gone>) -> usize {
+    /// Marks the records of a log for which `gone` says so, by their places.
+    fn remove(&mut self, log: usize, mut gone: impl FnMut(&Place) -> Option<Gone>) -> usize {
         let mut removed = 0;
         for batch in &self.logs[log].batches {
             for id in &batch.records {
                 let places = self.places.get_mut(id).into_iter().flatten();
-                for place in places.filter(|place| place.log == log && place.gone.is_none()) {
-                    place.gone = gone(place.offset);
-                    removed += usize::from(place.gone.is_some());
+                for place in places.filter(|place| place.log == log) {
+                    if let Some(gone) = gone(place) {
+                        place.gone = Some(gone);
+                        removed += 1;
+                    }
                 }
             }
         }
@@ -227,10 +240,13 @@ impl History {
     pub(crate) fn truncate(&mut self, log: usize, end: i64) -> usize {
         let visible = self.logs[log].visible;
         let mut seen = 0;
-        self.remove(log, |offset| {
-            let was_visible = offset < visible;
-            seen += usize::from(offset >= end && was_visible);
-            (offset >= end).then_some(Gone::Truncated { was_visible })
+        self.remove(log, |place| {
+            // What was deleted before is lost, too: the new leader never had it.
+            let is_lost =
+                place.offset >= end && !matches!(place.gone, Some(Gone::Truncated { .. }));
+            let was_visible = place.offset < visible;
+            seen += usize::from(is_lost && was_visible && place.gone.is_none());
+            is_lost.then_some(Gone::Truncated { was_visible })
         });
         let held = &mut self.logs[log];
         (held.end, held.disturbed) = (end, true);
@@ -244,20 +260,25 @@ impl History {
     /// The log starts at `start` now.
     pub(crate) fn delete_records(&mut self, log: usize, start: i64) -> usize {
         self.logs[log].disturbed = true;
-        self.remove(log, |offset| (offset < start).then_some(Gone::Deleted))
+        self.remove(log, |place| {
+            (place.gone.is_none() && place.offset < start).then_some(Gone::Deleted)
+        })
     }
 
     /// Of the log only these offsets are left.
-    pub(crate) fn compact(&mut self, log: usize, left: &std::collections::BTreeSet<i64>) -> usize {
-        self.remove(log, |offset| {
-            (!left.contains(&offset)).then_some(Gone::Compacted)
+    pub(crate) fn compact(&mut self, log: usize, left: &BTreeSet<i64>) -> usize {
+        self.remove(log, |place| {
+            let is_gone = place.gone.is_none() && !left.contains(&place.offset);
+            is_gone.then_some(Gone::Compacted)
         })
     }
 
     /// The partition is gone, with its topic.
     pub(crate) fn end(&mut self, log: usize) {
         self.logs[log].disturbed = true;
-        self.remove(log, |_| Some(Gone::TopicDeleted));
+        self.remove(log, |place| {
+            place.gone.is_none().then_some(Gone::TopicDeleted)
+        });
         let Log { topic, index, .. } = &self.logs[log];
         self.current.remove(&(topic.clone(), *index));
     }
@@ -277,8 +298,17 @@ impl History {
             .filter(|held| !held.truncated);
         let mut same = batches.filter(|held| identity(&held.header) == identity(batch));
         let last = same.next().map(|held| held.header.last_sequence());
-        let next = last.map_or(0, |last| last.wrapping_add(1) & i32::MAX);
-        batch.producer_id >= 0 && batch.base_sequence != next
+        let follows = match last {
+            Some(last) => batch.base_sequence == last.wrapping_add(1) & i32::MAX,
+            None => self.may_begin(batch),
+        };
+        batch.producer_id >= 0 && !follows
+    }
+
+    /// Whether a batch may be the first one of its producer id and epoch.
+    pub(crate) fn may_begin(&self, batch: &BatchHeader) -> bool {
+        let is_given = self.given.contains(&identity(batch));
+        batch.base_sequence == 0 || (is_given && batch.base_sequence == self.first_sequence)
     }
 
     /// Whether the partition's leader may not have known the producer of a batch: it was made to forget since that

@@ -31,6 +31,8 @@ hits! {
     SlowLink = "slow links",
     /// Bytes vanished, and the connection hung.
     Loss = "lost bytes",
+    /// Bytes came much later than those of connections made since.
+    Stranded = "stranded bytes",
     /// A connection was reset with something on its way.
     Reset = "resets",
     /// A request ended in the middle.
@@ -103,6 +105,8 @@ hits! {
     InvalidRecord = "invalid records",
     /// The producer's epoch came to its end.
     EpochsUsedUp = "producer epochs near their end",
+    /// A batch begins before the end of sequences and ends behind it.
+    SequencesWrapped = "sequences wrapped",
 }
 
 /// How often each fault struck.

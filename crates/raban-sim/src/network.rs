@@ -75,6 +75,8 @@ struct Connection {
     ended: bool,
     /// Further requests that are applied once the producer has let go.
     late: u64,
+    /// What is sent to the broker comes through then, or later.
+    stranded_until: Duration,
     /// Answers vanish from now on: one did, and the stream has no gaps.
     mute: bool,
     unanswered: u64,
@@ -122,6 +124,13 @@ impl Network {
         self.links.entry(node).or_default()
     }
 
+    /// What is sent to the node on the connections of now comes through at `until`.
+    pub(crate) fn strand(&mut self, node: i32, until: Duration) {
+        for connection in self.connections.values_mut().filter(|c| c.node == node) {
+            connection.stranded_until = until;
+        }
+    }
+
     /// The producer wants a connection; `node` is none where nobody listens.
     pub(crate) fn connect(
         &mut self,
@@ -160,6 +169,7 @@ impl Network {
             held: true,
             ended: false,
             late: self.random.below(self.temper.late + 1),
+            stranded_until: Duration::ZERO,
             mute: false,
             unanswered: 0,
         };
@@ -284,6 +294,10 @@ impl Network {
         }
         if link.bytes_per_ms.is_some() {
             stage.hits.hit(Hit::SlowLink);
+        }
+        if way == Way::Up && connection.stranded_until > at {
+            stage.hits.hit(Hit::Stranded);
+            at = connection.stranded_until;
         }
         let (pipe, loss, event) = match way {
             Way::Up => (&mut connection.up, link.loss_up, Event::AtBroker(conn)),

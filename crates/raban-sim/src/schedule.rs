@@ -1,6 +1,7 @@
 //! The faults of a run: what happens when, and for how long. Drawn from the seed, printed as text, shrunk when it fails.
 
 mod draw;
+mod situations;
 
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use raban_broker::Operation;
 use raban_protocol::error_code::ErrorCode;
 
+pub(crate) use self::situations::Situation;
 use crate::network::{Hostility, Refusal};
 
 /// A fault from its beginning to its end.
@@ -39,6 +41,8 @@ pub(crate) enum What {
         down: bool,
         delivers: bool,
     },
+    /// What is sent to the node on the connections of now comes through when it is over; others aren't concerned.
+    Strand { node: i32 },
     /// Connections to the node are reset.
     Reset { node: i32 },
     /// Nobody can connect to the node.
@@ -144,6 +148,10 @@ impl fmt::Display for What {
                 };
                 write!(f, "node {node}: bytes {way} {end}")
             }
+            Self::Strand { node } => write!(
+                f,
+                "node {node}: what is sent to it on the connections of now comes through at the end"
+            ),
             Self::Reset { node } => write!(f, "node {node}: connections are reset"),
             Self::Unreachable { node, refusal } => {
                 write!(f, "node {node}: unreachable ({refusal:?})")

@@ -8,6 +8,7 @@ use raban_core::Config;
 
 use crate::network::Temper;
 use crate::random::Random;
+use crate::schedule::Situation;
 
 /// A topic at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,9 @@ pub(crate) struct Setup {
     pub(crate) old_nodes: Vec<(i32, Age)>,
     /// The first producer id comes with an epoch that is near its end.
     pub(crate) late_epoch: bool,
+    /// The first sequence of each partition: 0, or near the end of sequences.
+    pub(crate) first_sequence: i32,
+    pub(crate) situation: Option<Situation>,
 }
 
 /// How old a broker is.
@@ -96,6 +100,8 @@ impl Setup {
             driver_latency: Duration::from_micros(random.weighted(&[(1, 0), (3, 100), (1, 2_000)])),
             old_nodes,
             late_epoch: random.chance(30),
+            first_sequence: first_sequence(seed),
+            situation: Situation::draw(seed),
         }
     }
 
@@ -138,6 +144,15 @@ impl Setup {
             Ok(config) => config,
             Err(error) => panic!("the settings drawn are wrong: {error}"),
         }
+    }
+}
+
+/// In some seeds so late that sequences wrap.
+fn first_sequence(seed: u64) -> i32 {
+    let mut random = Random::of(seed, "sequences");
+    match random.chance(50) {
+        true => i32::MAX - random.below(150) as i32,
+        false => 0,
     }
 }
 
@@ -228,6 +243,12 @@ impl fmt::Display for Setup {
         }
         for (topic, setup) in self.topics.iter().enumerate() {
             writeln!(f, "{}: {setup:?}", topic_name(topic))?;
+        }
+        if let Some(situation) = self.situation {
+            writeln!(f, "{situation:?}")?;
+        }
+        if self.first_sequence > 0 {
+            writeln!(f, "sequences begin at {}", self.first_sequence)?;
         }
         for (key, value) in &self.settings {
             write!(f, "{key}={value} ")?;

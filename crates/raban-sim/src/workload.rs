@@ -7,6 +7,7 @@ use raban_core::Config;
 
 use crate::content::{RecordId, Shape};
 use crate::random::Random;
+use crate::schedule::Situation;
 use crate::setup::{Setup, TopicSetup};
 
 /// Records of which each seed has at least so many.
@@ -66,6 +67,7 @@ impl Workload {
             backfill: false,
         };
         draw.backfill = draw.random.chance(80);
+        draw.backfill |= setup.situation.is_some_and(Situation::is_of_old_records);
         let records = draw.random.within(RECORDS.0, RECORDS.1);
         let count = draw.random.within(1, 5);
         let mut tasks = vec![Vec::new(); count as usize];

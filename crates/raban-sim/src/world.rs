@@ -100,7 +100,8 @@ impl<'a> World<'a> {
     fn new(plan: &'a Plan, readable: bool) -> Self {
         let mut stage = Stage::new(Trace::new(readable));
         let config = plan.config();
-        let (accumulator, sender) = raban_core::new(config.clone(), plan.seed);
+        let (accumulator, mut sender) = raban_core::new(config.clone(), plan.seed);
+        sender.begin_sequences_at(plan.setup.first_sequence);
         let driver = Arc::new(DriverFlag::default());
         accumulator.set_driver_waker(Waker::from(Arc::clone(&driver)));
         let topics = (0..plan.setup.topics.len())

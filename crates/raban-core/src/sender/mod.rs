@@ -79,6 +79,8 @@ pub struct Sender {
     queues: Vec<PartitionQueue>,
     metadata: Metadata,
     producer_id: ProducerId,
+    /// Of each partition.
+    first_sequence: i32,
     nodes: BTreeMap<i32, Node>,
     /// Brokers with partitions to drain.
     busy_nodes: BTreeSet<i32>,
@@ -110,6 +112,7 @@ impl Sender {
             queues: Vec::new(),
             metadata: Metadata::new(),
             producer_id: ProducerId::new(config.enable_idempotence),
+            first_sequence: 0,
             nodes: BTreeMap::new(),
             busy_nodes: BTreeSet::new(),
             resolving_nodes: BTreeSet::new(),
@@ -126,6 +129,13 @@ impl Sender {
             accumulator,
             config,
         }
+    }
+
+    /// For simulations, so that sequences wrap: partitions that become known from now on begin there. Brokers
+    /// take any sequence of a producer that they don't know.
+    #[doc(hidden)]
+    pub fn begin_sequences_at(&mut self, first: i32) {
+        self.first_sequence = first;
     }
 
     /// A connection stands.

@@ -14,6 +14,7 @@ use crate::accumulator::topic::{PartitionInfo, Partitions, TopicView};
 use crate::config::Address;
 use crate::connection::ConnectionId;
 use crate::error::Cause;
+use crate::idempotence::Sequences;
 use crate::metadata::{PartitionNews, TopicNews};
 use crate::time::Instant;
 
@@ -133,7 +134,9 @@ impl Sender {
         let index = i32::try_from(entry.queues.len()).expect("fewer than 2^31 partitions");
         entry.queues.push(id);
         let partition = Partition::new(id, Arc::clone(name), index, Arc::clone(&entry.topic.ratio));
-        self.queues.push(PartitionQueue::new(partition));
+        let mut queue = PartitionQueue::new(partition);
+        queue.sequences = Sequences::beginning_at(self.first_sequence);
+        self.queues.push(queue);
     }
 
     fn publish(&mut self, name: &Arc<str>, queues: &[PartitionId], news: &[PartitionNews]) {

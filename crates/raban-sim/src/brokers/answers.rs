@@ -84,14 +84,17 @@ impl Brokers {
                 Asked::Produce(produce) => self.judge(stage, &produce, frame),
                 Asked::Producers(version) => self.note_producers(stage, version, frame),
                 Asked::Fetch(version) => note_fetch(stage, version, frame),
-                Asked::ProducerId(version) if self.late_epoch => {
-                    if let Some(late) = with_late_epoch(version, frame) {
+                Asked::ProducerId(version) => {
+                    let late = self.late_epoch.then(|| with_late_epoch(version, frame));
+                    if let Some(late) = late.flatten() {
                         stage.hits.hit(Hit::EpochsUsedUp);
                         self.late_epoch = false;
                         *frame = late;
                     }
+                    let given = decode::<InitProducerIdRequest>(version, frame);
+                    let given = given.map(|given| (given.producer_id, given.producer_epoch));
+                    self.history.given.extend(given);
                 }
-                Asked::ProducerId(_) => {}
             }
         }
         answer

@@ -1,14 +1,14 @@
 //! A partition's log has the records in the order in which they were accepted.
 
 use super::Evidence;
-use crate::history::identity;
-use crate::ledger::Call;
+use crate::history::{Batch, identity};
+use crate::ledger::{Accepted, Call};
 use crate::violation::Violation;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     for (at, log) in evidence.history.logs.iter().enumerate() {
         let takes_chances = evidence.takes_chances(at);
-        let mut last = None;
+        let mut last: Option<(u64, u32, &Batch)> = None;
         for batch in log.batches.iter().filter(|batch| !batch.truncated) {
             for id in &batch.records {
                 // A second copy is another checker's business.
@@ -20,22 +20,46 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                 let Some(Call::Accepted(accepted)) = call else {
                     continue;
                 };
-                let own = identity(&batch.header);
-                if let Some((order, before, identity)) = last
+                if let Some((order, before, passed)) = last
                     && order > accepted.order
-                    // Sent again in doubt, it has another stamp.
-                    && !(takes_chances && identity != own)
                 {
-                    let (topic, index) = (&log.topic, log.index);
-                    let places = [evidence.all_places(before), evidence.all_places(*id)].join("; ");
-                    return Err(Violation::new(
-                        "order",
-                        format!("{topic}-{index} has record {before} before record {id}: {places}"),
-                    ));
+                    // Sent again in doubt, it has another stamp.
+                    let takes_chances =
+                        takes_chances && identity(&passed.header) != identity(&batch.header);
+                    if is_kept_back(passed, batch, accepted) {
+                        continue;
+                    }
+                    if !takes_chances {
+                        let (topic, index) = (&log.topic, log.index);
+                        let places =
+                            [evidence.all_places(before), evidence.all_places(*id)].join("; ");
+                        return Err(Violation::new(
+                            "order",
+                            format!(
+                                "{topic}-{index} has record {before} before record {id}: {places}"
+                            ),
+                        ));
+                    }
                 }
-                last = Some((accepted.order, *id, own));
+                last = Some((accepted.order, *id, batch));
             }
         }
     }
     Ok(())
+}
+
+/// What no producer can prevent: that a batch which was given up in doubt comes late, under an epoch that was left behind,
+/// to a leader which forgot since then what would have fenced it.
+fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
+    let outcome = accepted.outcome.as_ref().map(|outcome| &outcome.result);
+    let given_up = match outcome {
+        Some(Ok(_)) => false,
+        Some(Err(error)) => error.may_have_been_written(),
+        None => true,
+    };
+    batch.late
+        && given_up
+        && batch.header.producer_id == passed.header.producer_id
+        && batch.header.producer_epoch < passed.header.producer_epoch
+        && batch.amnesia.times() > passed.amnesia.times()
 }

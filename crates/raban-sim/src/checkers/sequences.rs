@@ -1,5 +1,5 @@
-//! Under each producer id and epoch the log's sequences begin at 0 and have no gap, but for those that a leader without state
-//! let pass.
+//! Under each producer id and epoch the log's sequences begin at the first one and have no gap, but for those that a leader
+//! without state let pass.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
         let mut next: BTreeMap<(i64, i16), i32> = BTreeMap::new();
         for batch in log.batches.iter().filter(|batch| !batch.truncated) {
             let header = &batch.header;
-            let expected = next.entry(identity(header)).or_insert(0);
+            let begins = evidence.history.may_begin(header);
+            let first = if begins { header.base_sequence } else { 0 };
+            let expected = next.entry(identity(header)).or_insert(first);
             if batch.behind_a_hole {
                 *expected = header.base_sequence;
             }

@@ -51,6 +51,9 @@ impl Schedule {
         for _ in 0..count {
             draw.fault();
         }
+        if let Some(situation) = setup.situation {
+            draw.faults.extend(situation.faults(seed, setup, span));
+        }
         draw.faults.sort_by_key(|fault| fault.at);
         Self(draw.faults)
     }
