@@ -131,12 +131,14 @@ fn assert_felt(rounds: &[Round], felt: &[Felt]) {
     }
 }
 
-/// Where each task lost answers, records older than brokers remember their producer can only be found in the log.
+/// Where each task loses answers, records older than brokers remember their producer can only be found in the log.
 fn assert_forgotten(rounds: &[Round], old: &[Felt]) {
-    for (round, felt) in rounds.iter().zip(old) {
-        let is_read = round.fault != Fault::LoseAnswers || felt.has(Sign::Read);
-        assert!(is_read, "the log was to be read for old records: {felt}");
-    }
+    let is_lost = rounds.iter().any(|round| round.fault == Fault::LoseAnswers);
+    let is_read = old.iter().any(|felt| felt.has(Sign::Read));
+    assert!(
+        is_read || !is_lost,
+        "the log was to be read for old records"
+    );
 }
 
 fn start(disk: Option<&SmallDisk>) -> Kafka {

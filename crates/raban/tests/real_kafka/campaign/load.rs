@@ -57,6 +57,13 @@ impl Counts {
         }
     }
 
+    fn of_all(shared: &Shared) -> Self {
+        let mut counts = shared.gone;
+        let alive = shared.producers.iter().flatten();
+        alive.for_each(|producer| counts += Self::of(&producer.metrics()));
+        counts
+    }
+
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             retried: self.retried - before.retried,
@@ -137,11 +144,7 @@ impl Load {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let shared = self.lock();
-        let mut counts = shared.gone;
-        let alive = shared.producers.iter().flatten();
-        alive.for_each(|producer| counts += Counts::of(&producer.metrics()));
-        counts
+        Counts::of_all(&self.lock())
     }
 
     /// Waits until each of these tasks has so many further acknowledgements.
@@ -153,6 +156,14 @@ impl Load {
                 .filter(|((task, _), _)| who(task.manner))
                 .all(|((_, before), now)| now.acknowledged >= before.acknowledged + further)
                 .then_some(())
+        });
+    }
+
+    /// Waits until so many further records were sent again.
+    pub(crate) fn sends_again(&self, further: u64) {
+        let enough = self.counts().retried + further;
+        self.wait("records sent again", |shared| {
+            (Counts::of_all(shared).retried >= enough).then_some(())
         });
     }
 

@@ -147,7 +147,8 @@ impl Trouble<'_> {
         let two = self.two_nodes();
         two.iter().for_each(|node| node.pause().unwrap());
         self.end_producers();
-        self.load.gives_up(100);
+        // More than its memory holds: longer than a patient task waits for an answer.
+        self.load.gives_up(2000);
         two.iter().for_each(|node| node.resume().unwrap());
         Some(format!("nodes {}, {}", two[0].id(), two[1].id()))
     }
@@ -213,10 +214,12 @@ impl Trouble<'_> {
     fn slow_links(&mut self) -> Option<String> {
         for node in self.kafka.nodes() {
             let proxy = self.kafka.proxy(node.id());
+            // A batch of each partition passes within the request timeout, and five don't.
             proxy.set_throughput(Direction::Request, Some(1_000));
             proxy.set_throughput(Direction::Response, Some(20_000));
         }
         self.end_producers();
+        self.load.sends_again(SOME);
         self.load.goes_on(SOME, steady);
         Some("1 kB/s there, 20 kB/s back".to_owned())
     }
