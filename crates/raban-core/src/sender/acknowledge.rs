@@ -213,10 +213,12 @@ impl Sender {
         self.evaluate(now, id);
     }
 
-    /// Whether the topic was made anew since the attempt: its log tells nothing of it.
+    /// Whether the topic was made anew since the attempt: its log tells nothing of it. An id that wasn't known then, for
+    /// an older broker had told of the topic, is no news.
     fn is_lost_track_of(&self, id: PartitionId, index: usize, sent: Sent) -> bool {
         let queue = &self.queues[id.0 as usize];
         queue.entries[index].is_live()
+            && !sent.topic_id.is_zero()
             && sent.topic_id != self.metadata.topic_id(&queue.partition.topic)
     }
 
@@ -269,18 +271,19 @@ impl Sender {
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
         let entry = self.remove_entry(id, index);
+        let may_be_duplicate = self.config.enable_idempotence && entry.in_doubt;
         let queue = self.queue(id);
         queue.confirmed = true;
         let appended_at = (outcome.log_append_time >= 0).then_some(outcome.log_append_time);
-        match &entry.batch {
-            // A duplicate's answer has its newest timestamp there even where the topic keeps the records' own.
-            EntryBatch::Live(batch) if entry.may_have_been_written() => {
-                let is_other = appended_at.is_some_and(|at| at != batch.max_timestamp());
-                queue.log_append_time |= is_other;
-            }
-            _ => queue.log_append_time = appended_at.is_some(),
-        }
-        let log_append_time = appended_at.filter(|_| queue.log_append_time);
+        let stamps = match &entry.batch {
+            // A duplicate's answer has its newest timestamp there even where the topic keeps the records' own; of a
+            // batch that compaction has thinned out an older one.
+            EntryBatch::Live(batch) if may_be_duplicate => queue
+                .log_append_time
+                .unwrap_or(appended_at.is_some_and(|at| at > batch.max_timestamp())),
+            _ => *queue.log_append_time.insert(appended_at.is_some()),
+        };
+        let log_append_time = appended_at.filter(|_| stamps);
         let base_offset = (outcome.base_offset >= 0).then_some(outcome.base_offset);
         let is_first = index == 0;
         if let Some(kept) = self.in_log(id, entry, base_offset, log_append_time, is_first) {

@@ -34,8 +34,8 @@ pub(crate) struct PartitionQueue {
     /// early for a new leader, and a second one in time, would change places.
     pub(crate) confirmed: bool,
     pub(crate) not_before: Instant,
-    /// The topic stamps records with the time of the append.
-    pub(crate) log_append_time: bool,
+    /// Whether the topic stamps records with the time of the append; none: not known yet.
+    pub(crate) log_append_time: Option<bool>,
     /// In the leader's list of partitions to drain.
     pub(crate) listed: bool,
     pub(crate) doubt: Doubt,
@@ -131,7 +131,7 @@ impl PartitionQueue {
             sequences: Sequences::default(),
             confirmed: false,
             not_before: Instant::default(),
-            log_append_time: false,
+            log_append_time: None,
             listed: false,
             doubt: Doubt::default(),
         }

@@ -185,13 +185,15 @@ impl Sender {
     }
 
     /// Whether asking was enough: the leader remembers what it has, and will until the batches have
-    /// been sent again.
+    /// been sent again. What it answers of a duplicate doesn't tell whose timestamps its log has: where nothing else has
+    /// told it either, the log is read.
     fn may_resend(&self, id: PartitionId, state: State, last_timestamp: i64) -> bool {
         let queue = &self.queues[id.0 as usize];
         let refused = queue.entries.iter().any(|entry| entry.refused.is_some());
         let ghosts = queue.entries.iter().any(|entry| entry.is_ghost());
         let young = queue.entries.iter().all(|entry| self.is_young(entry));
         young
+            && queue.log_append_time.is_some()
             && !queue.doubt.must_read
             && !refused
             && !ghosts

@@ -88,7 +88,8 @@ impl Sender {
         }
         if let Some(rest) = rest {
             self.tell_of_split(id, code, std::slice::from_ref(&rest));
-            let part = entry.part(rest, None);
+            // With its stamp until the bump: it must not come behind a batch that a leader without memory took instead.
+            let part = entry.part(rest, entry.stamp);
             self.queue(id).entries.insert(at, part);
         }
         self.tell_decided(id);

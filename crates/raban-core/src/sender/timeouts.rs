@@ -153,6 +153,7 @@ impl Sender {
     pub(super) fn begin_anew(&mut self, id: PartitionId) {
         let queue = self.queue(id);
         queue.confirmed = false;
+        queue.log_append_time = None;
         queue.doubt = Doubt {
             round: queue.doubt.round,
             ..Doubt::default()

@@ -138,8 +138,13 @@ fn an_answer_that_lacks_the_partition_closes_the_connection() {
 
 #[test]
 fn a_duplicates_append_time_is_not_the_records_timestamp() {
-    // A duplicate's answer tells the batch's newest timestamp; a topic that stamps records, another one.
-    for (told, expected) in [(1_700_000_000_009, 1_700_000_000_003), (5, 5)] {
+    // A duplicate's answer tells the batch's newest timestamp; a topic that stamps records, another one. What it does is
+    // known from an answer before.
+    for (first, told, expected) in [
+        (-1, 1_700_000_000_009, 1_700_000_000_003),
+        (-1, 1_700_000_000_005, 1_700_000_000_003),
+        (4, 5, 5),
+    ] {
         let mut harness = Harness::new(&[("linger.ms", "5")]);
         let at = |timestamp| NewRecord {
             partition: Some(0),
@@ -147,7 +152,10 @@ fn a_duplicates_append_time_is_not_the_records_timestamp() {
             value: Some(b"v"),
             ..NewRecord::default()
         };
-        harness.log_append_time = -1;
+        harness.log_append_time = first;
+        harness.enqueue(&at(1_700_000_000_000)).unwrap().detach();
+        harness.advance(Duration::from_millis(5));
+        harness.answer_all();
         let delivery = harness.enqueue(&at(1_700_000_000_003)).unwrap();
         harness.enqueue(&at(1_700_000_000_009)).unwrap().detach();
         harness.advance(Duration::from_millis(5));

@@ -114,7 +114,7 @@ pub(crate) fn decide(
     mut broken: bool,
 ) -> Vec<Conclusion> {
     let last_found = row.iter().rposition(|subject| subject.place.is_some());
-    // Behind a batch that is sent again the next one follows on, and so does a late copy of it.
+    // Behind a batch that is there or sent again the next one follows on, and so does a late copy of it.
     let mut follows = false;
     // A late copy of a batch before may come, and make the leader take what it refuses now.
     let mut late = false;
@@ -139,7 +139,8 @@ pub(crate) fn decide(
                 None => Conclusion::Undecided(Unresolved::LateCopy),
             },
         };
-        follows = conclusion == Conclusion::SendAgain;
+        // The state may be older than what was read: a late copy came in between.
+        follows = matches!(conclusion, Conclusion::SendAgain | Conclusion::InLog(_));
         let lost = matches!(conclusion, Conclusion::Hole | Conclusion::Undecided(_));
         late |= lost && !subject.fenced;
         broken |= lost || conclusion == Conclusion::Absent;
@@ -385,6 +386,25 @@ mod tests {
                 None,
                 false,
                 vec![SendAgain],
+            ),
+            (
+                "the log is newer than what the leader said",
+                vec![found(10), doubt(11)],
+                State::Known {
+                    epoch: 1,
+                    last_sequence: 8,
+                },
+                None,
+                false,
+                vec![InLog(PLACE), SendAgain],
+            ),
+            (
+                "the same, and a bump is wanted",
+                vec![found(10), doubt(11)],
+                KNOWN,
+                None,
+                true,
+                vec![InLog(PLACE), Undecided(LateCopy)],
             ),
             (
                 "behind one that is sent again a late copy is taken",

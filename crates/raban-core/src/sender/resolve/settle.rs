@@ -169,13 +169,16 @@ impl Sender {
         is_first: bool,
     ) -> Option<Entry> {
         match conclusion {
-            Conclusion::InLog(place) => self.in_log(
-                id,
-                entry,
-                Some(place.base_offset),
-                place.log_append_time,
-                is_first,
-            ),
+            Conclusion::InLog(place) => {
+                self.queue(id).log_append_time = Some(place.log_append_time.is_some());
+                self.in_log(
+                    id,
+                    entry,
+                    Some(place.base_offset),
+                    place.log_append_time,
+                    is_first,
+                )
+            }
             Conclusion::Keep => Some(entry),
             // Its hole is closed by the bump.
             Conclusion::Hole => {
