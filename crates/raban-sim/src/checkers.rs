@@ -16,11 +16,13 @@ use raban_core::config::InDoubtPolicy;
 
 use crate::history::{Gone, History, Place};
 use crate::ledger::Ledger;
+use crate::setup::{Age, Setup};
 use crate::violation::Violation;
 
 /// What a run left behind.
 pub(crate) struct Evidence<'a> {
     pub(crate) config: &'a Config,
+    pub(crate) setup: &'a Setup,
     pub(crate) ledger: &'a Ledger,
     pub(crate) history: &'a History,
 }
@@ -63,8 +65,12 @@ impl Evidence<'_> {
             if batch.late { ", late" } else { "" },
             match place.gone {
                 None => "",
-                Some(Gone::Truncated { was_visible: true }) => ", truncated after it was visible",
-                Some(Gone::Truncated { was_visible: false }) => ", truncated",
+                Some(Gone::Truncated {
+                    was_visible: true, ..
+                }) => ", truncated after it was visible",
+                Some(Gone::Truncated {
+                    was_visible: false, ..
+                }) => ", truncated",
                 Some(Gone::Deleted) => ", deleted",
                 Some(Gone::Compacted) => ", compacted",
                 Some(Gone::TopicDeleted) => ", its topic deleted",
@@ -77,8 +83,26 @@ impl Evidence<'_> {
     /// Whether a partition's batches were to be sent again where it can't be told whether they are in the log, even
     /// doubled or out of order, and that may have come to pass.
     fn takes_chances(&self, log: usize) -> bool {
+        let log = &self.history.logs[log];
+        // One whose topic was made anew comes out of the same row.
+        let mut same = self
+            .history
+            .logs
+            .iter()
+            .filter(|other| (&other.topic, other.index) == (&log.topic, log.index));
+        // Brokers of that age can't be asked how far an epoch goes.
+        let blind = self
+            .setup
+            .old_nodes
+            .iter()
+            .any(|(_, age)| *age == Age::Kafka1_0);
         let resends = self.config.in_doubt_policy == InDoubtPolicy::Resend;
-        resends && self.history.logs[log].disturbed
+        resends && (blind || same.any(|log| log.disturbed))
+    }
+
+    /// Whether nobody can tell a topic from one of the same name that was made anew.
+    fn lacks_topic_ids(&self) -> bool {
+        !self.setup.old_nodes.is_empty()
     }
 
     fn places(&self, id: u32) -> &[Place] {

@@ -19,6 +19,7 @@ pub(crate) enum Gone {
     Truncated {
         /// A consumer could have read it: it was below the high watermark.
         was_visible: bool,
+        at: Duration,
     },
     /// `DeleteRecords` came past it.
     Deleted,
@@ -237,7 +238,7 @@ impl History {
 
     /// The log ends at `end` now: a leader without the rest took over. Returns how many records are
     /// lost that readers could see.
-    pub(crate) fn truncate(&mut self, log: usize, end: i64) -> usize {
+    pub(crate) fn truncate(&mut self, at: Duration, log: usize, end: i64) -> usize {
         let visible = self.logs[log].visible;
         let mut seen = 0;
         self.remove(log, |place| {
@@ -246,7 +247,7 @@ impl History {
                 place.offset >= end && !matches!(place.gone, Some(Gone::Truncated { .. }));
             let was_visible = place.offset < visible;
             seen += usize::from(is_lost && was_visible && place.gone.is_none());
-            is_lost.then_some(Gone::Truncated { was_visible })
+            is_lost.then_some(Gone::Truncated { was_visible, at })
         });
         let held = &mut self.logs[log];
         (held.end, held.disturbed) = (end, true);
@@ -267,6 +268,7 @@ impl History {
 
     /// Of the log only these offsets are left.
     pub(crate) fn compact(&mut self, log: usize, left: &BTreeSet<i64>) -> usize {
+        self.logs[log].disturbed = true;
         self.remove(log, |place| {
             let is_gone = place.gone.is_none() && !left.contains(&place.offset);
             is_gone.then_some(Gone::Compacted)

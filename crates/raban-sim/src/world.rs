@@ -375,6 +375,7 @@ impl<'a> World<'a> {
             }
             let evidence = Evidence {
                 config: &self.config,
+                setup: &self.plan.setup,
                 ledger: &self.ledger,
                 history: &self.brokers.history,
             };

@@ -80,7 +80,7 @@ impl Brokers {
         if after.end_offset < before.end_offset {
             let (from, to) = (before.end_offset, after.end_offset);
             stage.line(|| format!("{topic}-{index}: cut from {from} to {to}"));
-            let seen = self.history.truncate(log, to);
+            let seen = self.history.truncate(stage.now, log, to);
             if seen > 0 {
                 stage.hits.hit(Hit::UncleanElection);
             }

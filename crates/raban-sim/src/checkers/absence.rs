@@ -1,14 +1,18 @@
-//! What surely isn't in the log was never in one: records that weren't accepted, and definite failures. One that is said
-//! to have been overtaken isn't in the log when that is said.
+//! What surely isn't in the log was never in one, or was cut off before that was said: records that weren't accepted, and
+//! definite failures. One that is said to have been overtaken isn't in the log when that is said.
+
+use std::time::Duration;
 
 use raban_core::{ErrorKind, ProduceError, Unresolved};
 
 use super::Evidence;
+use crate::history::{Gone, Place};
 use crate::ledger::{Call, Outcome};
 use crate::violation::Violation;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     for (id, entry) in evidence.ledger.iter() {
+        let mut told_at = Duration::ZERO;
         let why = match &entry.call {
             Call::Unmade => "it was never enqueued".to_owned(),
             Call::Refused(None) => "it wasn't accepted".to_owned(),
@@ -17,6 +21,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                 let Some(outcome) = &accepted.outcome else {
                     continue;
                 };
+                told_at = outcome.at;
                 match &outcome.result {
                     Err(error) if !error.may_have_been_written() => {
                         format!("it failed for sure: {error}")
@@ -28,7 +33,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                 }
             }
         };
-        if !evidence.places(id).is_empty() {
+        let was_cut_off =
+            |place: &Place| matches!(place.gone, Some(Gone::Truncated { at, .. }) if at < told_at);
+        if !evidence.places(id).iter().all(was_cut_off) {
             let places = evidence.all_places(id);
             return Err(Violation::new(
                 "absence",

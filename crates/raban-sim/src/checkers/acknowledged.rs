@@ -43,13 +43,13 @@ fn record(
         let log = &evidence.history.logs[place.log];
         log.topic == *metadata.topic && log.index == metadata.partition
     };
-    // Where a log was cut, the same offset may have had the same record twice.
+    // Where a log was cut, or its topic made anew, the same offset may have had the same record twice; the latest counts.
     let lost = |place: &&Place| matches!(place.gone, Some(Gone::Truncated { .. }));
     let there =
         |place: &&Place| here(place) && metadata.offset.is_none_or(|offset| offset == place.offset);
     let places = || evidence.places(id).iter().filter(there);
     let place = places()
-        .find(|place| !lost(place))
+        .rfind(|place| !lost(place))
         .or_else(|| places().next_back());
     let Some(place) = place else {
         let at = metadata.offset;
@@ -62,7 +62,13 @@ fn record(
     };
     // With acks=all nothing is acknowledged before all replicas in sync have it.
     if evidence.config.acks == Acks::All
-        && place.gone == Some(Gone::Truncated { was_visible: false })
+        && matches!(
+            place.gone,
+            Some(Gone::Truncated {
+                was_visible: false,
+                ..
+            })
+        )
     {
         return Err(format!(
             "acknowledged before it was replicated: {}",
