@@ -89,19 +89,21 @@ impl Setup {
             })
             .collect::<Vec<_>>();
         let zstd = old_nodes.iter().all(|(_, age)| *age != Age::Kafka1_0);
+        let situation = Situation::draw(seed);
+        let margin = situation.and_then(|situation| situation.delivery_margin(seed));
         let replicas = nodes as i16 - i16::from(nodes > 1 && random.chance(200));
         Self {
             nodes,
             replicas,
             topics,
             min_in_sync: (replicas as usize).min(random.weighted(&[(3, 1), (2, 2)])),
-            settings: settings(random, zstd),
+            settings: settings(random, zstd, margin),
             temper,
             driver_latency: Duration::from_micros(random.weighted(&[(1, 0), (3, 100), (1, 2_000)])),
             old_nodes,
             late_epoch: random.chance(30),
             first_sequence: first_sequence(seed),
-            situation: Situation::draw(seed),
+            situation,
         }
     }
 
@@ -157,11 +159,12 @@ fn first_sequence(seed: u64) -> i32 {
 }
 
 /// Settings that go together, idempotent ones nine times of ten.
-fn settings(random: &mut Random, zstd: bool) -> Vec<(&'static str, String)> {
+fn settings(random: &mut Random, zstd: bool, margin: Option<u64>) -> Vec<(&'static str, String)> {
     let idempotent = random.chance(900);
     let request = random.weighted(&[(2, 700), (3, 2_000), (1, 8_000)]);
     let linger = random.weighted(&[(3, 0), (3, 5), (1, 50)]);
-    let delivery = linger + request * random.within(1, 6) + random.below(5_000);
+    let delivery = request * random.within(1, 6) + random.below(5_000);
+    let delivery = linger + margin.map_or(delivery, |margin| request + margin);
     let max_request = random.weighted(&[(1, 2_000), (3, 16_384), (2, 65_536), (1, 1_048_576)]);
     let batch = random
         .weighted(&[(1, 0), (2, 200), (4, 1_000), (2, 16_384)])

@@ -9,7 +9,7 @@ use super::{Fault, Partition, What};
 use crate::random::Random;
 use crate::setup::Setup;
 
-/// Such a situation; every sixth seed has one.
+/// Such a situation; every fifth seed has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Situation {
     /// Answers vanish; the leader forgets who sent the batches, and the log loses them.
@@ -20,6 +20,9 @@ pub(crate) enum Situation {
     StrandedAndRefused,
     /// Requests are stranded; the producer expires by its old records, and then what was stranded arrives.
     StrandedAndExpired,
+    /// Old records' requests are stranded until the first of them are given up, and the others sent anew; then the
+    /// producer expires, and what was stranded arrives.
+    StrandedAndGivenUp,
     /// One of several batches in flight is answered with an error after the append; only the log tells of old records.
     OneBelied,
 }
@@ -37,12 +40,13 @@ const JUST_BEFORE: Duration = Duration::from_micros(1);
 impl Situation {
     pub(crate) fn draw(seed: u64) -> Option<Self> {
         Random::of(seed, "situation").weighted(&[
-            (84, None),
+            (81, None),
             (3, Some(Self::GoneFromTheLog)),
             (3, Some(Self::ExpiredUnread)),
             (4, Some(Self::StrandedAndRefused)),
             (3, Some(Self::StrandedAndExpired)),
             (3, Some(Self::OneBelied)),
+            (3, Some(Self::StrandedAndGivenUp)),
         ])
     }
 
@@ -50,8 +54,17 @@ impl Situation {
     pub(crate) fn is_of_old_records(self) -> bool {
         match self {
             Self::GoneFromTheLog | Self::StrandedAndRefused => false,
-            Self::ExpiredUnread | Self::StrandedAndExpired | Self::OneBelied => true,
+            Self::ExpiredUnread
+            | Self::StrandedAndExpired
+            | Self::StrandedAndGivenUp
+            | Self::OneBelied => true,
         }
+    }
+
+    /// What `delivery.timeout.ms` leaves beyond the rest, in milliseconds; none: as drawn.
+    pub(crate) fn delivery_margin(self, seed: u64) -> Option<u64> {
+        let mut random = Random::of(seed, "margin of the situation");
+        (self == Self::StrandedAndGivenUp).then(|| random.below(300))
     }
 
     /// Its faults, within `span`.
@@ -66,7 +79,7 @@ impl Situation {
             Self::GoneFromTheLog => draw.gone_from_the_log(at),
             Self::ExpiredUnread => draw.expired_unread(at),
             Self::StrandedAndRefused => draw.stranded_and_refused(at),
-            Self::StrandedAndExpired => draw.stranded_and_expired(at),
+            Self::StrandedAndExpired | Self::StrandedAndGivenUp => draw.stranded_and_expired(at),
             Self::OneBelied => draw.one_belied(span),
         }
         draw.faults
