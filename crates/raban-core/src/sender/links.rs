@@ -56,7 +56,10 @@ impl Sender {
             self.timers.arm(Timer::Node(id), node.not_before);
             return None;
         }
-        let address = self.metadata.brokers.get(&id)?.clone();
+        let Some(address) = self.metadata.brokers.get(&id).cloned() else {
+            self.metadata.want();
+            return None;
+        };
         let conn = self.connect(now, role, address);
         *self.nodes.entry(id).or_default().link(role) = Some(conn);
         Some(conn)

@@ -230,10 +230,11 @@ impl Sender {
             return;
         }
         let now = now.instant;
-        self.pump_control(now);
         self.pump_nodes(now);
         self.pump_resolutions(now);
         self.pump_barriers(now);
+        // Last, since the others find out what metadata is wanted.
+        self.pump_control(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);
         }

@@ -79,6 +79,8 @@ pub(crate) struct Harness {
     /// Produce requests in the order they came.
     pub(crate) produced: VecDeque<Produced>,
     pub(crate) partitions: i32,
+    /// Those that metadata names.
+    pub(crate) brokers: Vec<i32>,
     /// Leader by partition; broker 0 where nothing is said.
     pub(crate) leaders: BTreeMap<i32, i32>,
     pub(crate) leader_epoch: i32,
@@ -142,6 +144,7 @@ impl Harness {
             },
             produced: VecDeque::new(),
             partitions: 1,
+            brokers: vec![0, 1],
             leaders: BTreeMap::new(),
             leader_epoch: 0,
             topic_error: ErrorCode::NONE,
@@ -326,14 +329,16 @@ impl Harness {
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
-        let brokers = [0, 1]
+        let brokers = self
+            .brokers
+            .iter()
             .map(|node_id| MetadataResponseBroker {
-                node_id,
+                node_id: *node_id,
                 host: format!("broker{node_id}"),
                 port: 9092,
                 ..MetadataResponseBroker::default()
             })
-            .to_vec();
+            .collect();
         let partitions = (0..self.partitions)
             .map(|index| MetadataResponsePartition {
                 partition_index: index,

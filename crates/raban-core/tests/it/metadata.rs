@@ -265,3 +265,19 @@ fn without_topic_ids_an_older_epoch_counts_once_the_leader_denies() {
     assert_eq!(harness.produced[0].values(), ["v"]);
     harness.append_next();
 }
+
+#[test]
+fn a_leader_whose_address_is_no_longer_told_is_asked_for() {
+    let mut harness = Harness::new(&[]);
+    harness.confirm();
+    (harness.brokers, harness.topic_error) = (vec![1], ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    for conn in harness.connections.clone() {
+        harness.cut(conn);
+    }
+    harness.advance(Duration::from_secs(10));
+    (harness.brokers, harness.topic_error) = (vec![0, 1], ErrorCode::NONE);
+    let delivery = harness.send("v");
+    harness.advance(Duration::from_secs(10));
+    harness.answer_all();
+    assert!(delivery.try_outcome().unwrap().is_ok());
+}
