@@ -97,7 +97,9 @@ impl Evidence<'_> {
             .iter()
             .any(|(_, age)| *age == Age::Kafka1_0);
         let resends = self.config.in_doubt_policy == InDoubtPolicy::Resend;
-        resends && (blind || same.any(|log| log.disturbed))
+        resends
+            && (blind
+                || same.any(|log| log.disturbed || log.batches.iter().any(|batch| batch.late)))
     }
 
     /// Whether nobody can tell a topic from one of the same name that was made anew.

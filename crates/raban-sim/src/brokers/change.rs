@@ -270,11 +270,11 @@ impl Brokers {
         partitions: i32,
         config: TopicConfig,
     ) {
-        if self
+        let created = self
             .cluster
-            .create_topic(stage.broker_now(), topic, partitions)
-            .is_ok()
-        {
+            .create_topic(stage.broker_now(), topic, partitions);
+        stage.line(|| format!("{topic} with {partitions} partitions: {created:?}"));
+        if created.is_ok() {
             stage.hits.hit(Hit::TopicRecreated);
             self.cluster.set_topic_config(topic, config);
         }

@@ -36,9 +36,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
 fn excused(evidence: &Evidence<'_>, first: &Place, second: &Place) -> bool {
     let [one, two] =
         [first, second].map(|place| &evidence.history.logs[place.log].batches[place.batch]);
-    if evidence.takes_chances(first.log) || evidence.takes_chances(second.log) {
-        // Sent again in doubt, it has another stamp.
-        return identity(&one.header) != identity(&two.header);
+    let takes_chances = evidence.takes_chances(first.log) || evidence.takes_chances(second.log);
+    // Sent again in doubt, it has another stamp.
+    if takes_chances && identity(&one.header) != identity(&two.header) {
+        return true;
     }
     let [before, after] = [first, second].map(|place| &evidence.history.logs[place.log]);
     let same = (&before.topic, before.index) == (&after.topic, after.index);
