@@ -61,8 +61,8 @@ fn delivered_at_a_later_attempt() {
     insta::assert_snapshot!(told(&run));
 }
 
-/// A broker behind a proxy that closes the connection in place of so many answers to Produce.
-fn losing_answers(times: u64) -> (Server, Proxy) {
+/// A broker behind a proxy with this rule.
+fn behind(rule: Rule) -> (Server, Proxy) {
     let proxy = Proxy::start(([127, 0, 0, 1], 0).into()).unwrap();
     let address = proxy.address();
     let config = BrokerConfig {
@@ -71,15 +71,14 @@ fn losing_answers(times: u64) -> (Server, Proxy) {
     };
     let broker = Server::start(config).unwrap();
     proxy.set_target(broker.address());
-    let rule = Rule::responses(ApiKey::PRODUCE).times(times);
-    proxy.add(rule.cut_after(0));
+    proxy.add(rule);
     (broker, proxy)
 }
 
 #[test]
 fn given_up_after_some_retries() {
     let dir = tempdir().unwrap();
-    let (_broker, proxy) = losing_answers(100);
+    let (_broker, proxy) = behind(Rule::requests(ApiKey::PRODUCE).cut_after(0));
     let options = ["-X", "retries=2", "-X", "retry.backoff.ms=1"];
     let run = produce(dir.path(), &proxy.address().to_string(), &options, "one\n");
     insta::assert_snapshot!(told(&run));
@@ -88,7 +87,7 @@ fn given_up_after_some_retries() {
 #[test]
 fn delivered_after_a_lost_answer() {
     let dir = tempdir().unwrap();
-    let (_broker, proxy) = losing_answers(1);
+    let (_broker, proxy) = behind(Rule::responses(ApiKey::PRODUCE).times(1).cut_after(0));
     let server = proxy.address().to_string();
     let run = produce(dir.path(), &server, &["--trail"], "one\n");
     insta::assert_snapshot!(told(&run));

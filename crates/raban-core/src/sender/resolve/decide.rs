@@ -36,6 +36,12 @@ impl State {
         }
     }
 
+    /// Whether the leader says that it took a batch of this stamp, or one behind it.
+    fn has(self, stamp: Stamp) -> bool {
+        matches!(self, Self::Known { epoch, last_sequence }
+            if epoch == stamp.identity.epoch && !comes_before(last_sequence, stamp.base_sequence))
+    }
+
     /// Whether the leader has all that was confirmed, so that it recognises what it has.
     pub(crate) fn covers(self, identity: Option<ProducerIdentity>, confirmed: Option<i32>) -> bool {
         match (self, identity) {
@@ -132,6 +138,8 @@ pub(crate) fn decide(
             _ if !subject.in_doubt => Conclusion::Keep,
             (_, Some(stamp)) => match incomplete {
                 Some(reason) => Conclusion::Undecided(reason),
+                // It was taken out of the log before that was read.
+                None if state.has(stamp) => Conclusion::Undecided(Unresolved::LogStartMoved),
                 None if may_resend && (follows || state.takes(stamp)) => Conclusion::SendAgain,
                 None if subject.fenced || !(late || follows || state.takes(stamp)) => {
                     Conclusion::Absent
@@ -199,7 +207,7 @@ mod tests {
     #[test]
     fn a_table_of_rows() {
         use Conclusion::{Absent, Hole, InLog, Keep, SendAgain, Undecided};
-        use Unresolved::{Compacted, LateCopy, Overtaken};
+        use Unresolved::{Compacted, LateCopy, LogStartMoved, Overtaken};
         let sure = |base| Subject {
             in_doubt: false,
             ..doubt(base)
@@ -405,6 +413,14 @@ mod tests {
                 None,
                 true,
                 vec![InLog(PLACE), Undecided(LateCopy)],
+            ),
+            (
+                "the leader took it, and the log has it no more",
+                vec![doubt(9), doubt(10)],
+                KNOWN,
+                None,
+                false,
+                vec![Undecided(LogStartMoved), Undecided(LateCopy)],
             ),
             (
                 "behind one that is sent again a late copy is taken",
