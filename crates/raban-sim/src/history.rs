@@ -8,6 +8,8 @@ use raban_protocol::record_batch::{BatchHeader, Record};
 
 use crate::content::{RecordId, number_of};
 use crate::ledger::Ledger;
+use crate::stage::WALL_MS;
+use crate::workload::DAY_MS;
 
 /// Resent batches are among the latest ones.
 const LOOK_BACK: usize = 20;
@@ -74,6 +76,13 @@ pub(crate) struct Batch {
     /// It doesn't follow the last batch of its producer, and the leader couldn't know, having no state.
     pub(crate) behind_a_hole: bool,
     pub(crate) records: Vec<RecordId>,
+}
+
+impl Batch {
+    /// Whether brokers remember by its records who sent it.
+    pub(crate) fn is_young(&self, at: Duration) -> bool {
+        WALL_MS + at.as_millis() as i64 - self.header.max_timestamp < DAY_MS
+    }
 }
 
 /// A partition from its creation to its deletion.
@@ -183,7 +192,8 @@ impl History {
     ) -> usize {
         let first = self.logs[log].batches.len();
         for (header, records) in batches {
-            let behind_a_hole = self.leaves_a_hole(log, &header) && self.is_forgetful(log, &header);
+            let behind_a_hole =
+                self.leaves_a_hole(log, &header) && self.is_forgetful(at, log, &header);
             let held = &mut self.logs[log];
             let batch = held.batches.len();
             held.end = header.last_offset() + 1;
@@ -314,8 +324,8 @@ impl History {
     }
 
     /// Whether the partition's leader may not have known the producer of a batch: it was made to forget since that
-    /// one's last batch, all of its batches were cut off, or the topic was made anew.
-    fn is_forgetful(&self, log: usize, batch: &BatchHeader) -> bool {
+    /// one's last batch, whose records may be too old to be remembered, all of its batches were cut off, or the topic was made anew.
+    fn is_forgetful(&self, at: Duration, log: usize, batch: &BatchHeader) -> bool {
         let held = &self.logs[log];
         let latest_first = held.batches.iter().rev();
         let mut same = latest_first
@@ -329,7 +339,10 @@ impl History {
                 .any(|log| (&log.topic, log.index) == (&held.topic, held.index))
         };
         match same.find(|held| !held.truncated) {
-            Some(last) => held.amnesia.times() > last.amnesia.times(),
+            Some(last) => {
+                let is_old = !last.is_young(at);
+                is_old || held.amnesia.times() > last.amnesia.times()
+            }
             None => cut || held.amnesia.times() > 0 || again(),
         }
     }

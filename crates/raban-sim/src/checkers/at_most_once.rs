@@ -1,10 +1,8 @@
 //! No record is in the log twice.
 
 use super::Evidence;
-use crate::history::{Batch, Gone, Place, identity};
-use crate::stage::WALL_MS;
+use crate::history::{Gone, Place, identity};
 use crate::violation::Violation;
-use crate::workload::DAY_MS;
 
 pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     for (id, places) in &evidence.history.places {
@@ -46,7 +44,7 @@ fn excused(evidence: &Evidence<'_>, first: &Place, second: &Place) -> bool {
     if first.log != second.log && same && evidence.lacks_topic_ids() {
         return true;
     }
-    if first.log != second.log || !is_young(two) {
+    if first.log != second.log || !two.is_young(two.at) {
         return false;
     }
     let (before, after) = (one.amnesia, two.amnesia);
@@ -56,9 +54,4 @@ fn excused(evidence: &Evidence<'_>, first: &Place, second: &Place) -> bool {
     let assured =
         after.known_at.is_some_and(known) || after.denied_at.is_some_and(|at| one.at <= at);
     (two.late && (forgotten || expired)) || (forgotten && (one.late || assured))
-}
-
-/// Whether brokers remembered by its records who sent the batch when it was appended.
-fn is_young(batch: &Batch) -> bool {
-    WALL_MS + batch.at.as_millis() as i64 - batch.header.max_timestamp < DAY_MS
 }
