@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Ask ── the leader knows this producer ─────────────────────────────▶ send again: it drops what it has
-//!  │ it doesn't, or called the batch out of order
+//!  │ it doesn't, or called the batch out of order, or no answer has told yet whose timestamps the log has
 //!  ▼
 //! Start ──▶ Prefix ──▶ End ──▶ Read ──▶ in the log: acknowledge; absent: send again, or a new stamp;
 //!  where     is the     where    from the    neither can be told: the policy
