@@ -88,6 +88,9 @@ pub(crate) struct Sequences {
     next: i32,
     /// The last sequence that was acknowledged under this identity.
     confirmed: Option<i32>,
+    /// The last sequence under this identity that a leader was seen to have. One that knows less than that has lost
+    /// something, and doesn't recognise all that it has.
+    seen: Option<i32>,
     bump: Option<Option<ErrorCode>>,
 }
 
@@ -113,17 +116,22 @@ impl Sequences {
     /// A batch of this stamp is in the log.
     pub(crate) fn confirm(&mut self, stamp: Stamp, count: u32) {
         let last = stamp.last_sequence(count);
-        let newer = self
-            .confirmed
-            .is_none_or(|confirmed| !comes_before(last, confirmed));
-        if self.identity == Some(stamp.identity) && newer {
-            self.confirmed = Some(last);
+        if self.identity == Some(stamp.identity) {
+            raise(&mut self.confirmed, last);
+            raise(&mut self.seen, last);
         }
     }
 
-    /// The last sequence that was acknowledged under the present identity.
-    pub(crate) fn confirmed(&self) -> Option<i32> {
-        self.confirmed
+    /// The leader told that it has this sequence.
+    pub(crate) fn see(&mut self, epoch: i16, last: i32) {
+        if self.identity.is_some_and(|held| held.epoch == epoch) {
+            raise(&mut self.seen, last);
+        }
+    }
+
+    /// The last sequence under the present identity that a leader was seen to have.
+    pub(crate) fn seen(&self) -> Option<i32> {
+        self.seen
     }
 
     /// Whether a batch behind this one was acknowledged before it.
@@ -155,6 +163,7 @@ impl Sequences {
         let because = self.bump.take().flatten();
         self.next = 0;
         self.confirmed = None;
+        self.seen = None;
         self.identity = self.identity.and_then(|held| {
             // The broker keeps the last epoch for itself.
             (held.epoch < i16::MAX - 1).then(|| ProducerIdentity {
@@ -163,6 +172,12 @@ impl Sequences {
             })
         });
         (self.identity, because)
+    }
+}
+
+fn raise(highest: &mut Option<i32>, last: i32) {
+    if highest.is_none_or(|highest| comes_before(highest, last)) {
+        *highest = Some(last);
     }
 }
 
@@ -226,7 +241,7 @@ mod tests {
         sequences.confirm(stamp(i32::MAX - 1), 2);
         sequences.confirm(stamp(5), 2);
         sequences.confirm(stamp(0), 2);
-        assert_eq!(sequences.confirmed(), Some(6));
+        assert_eq!((sequences.confirmed, sequences.seen()), (Some(6), Some(6)));
         assert!(sequences.has_overtaken(stamp(6)));
         assert!(sequences.has_overtaken(stamp(i32::MAX)));
         assert!(!sequences.has_overtaken(stamp(7)));

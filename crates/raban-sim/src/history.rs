@@ -323,15 +323,26 @@ impl History {
         batch.base_sequence == 0 || (is_given && batch.base_sequence == self.first_sequence)
     }
 
+    /// Whether none of a batch's records is left.
+    fn is_gone(&self, log: usize, batch: &Batch) -> bool {
+        let mut ids = batch.records.iter();
+        ids.all(|id| {
+            let places = self.places.get(id).into_iter().flatten();
+            let mut here = places.filter(|place| place.log == log);
+            here.all(|place| place.gone.is_some())
+        })
+    }
+
     /// Whether the partition's leader may not have known the producer of a batch: it was made to forget since that
-    /// one's last batch, whose records may be too old to be remembered, all of its batches were cut off, or the topic was made anew.
+    /// one's last batch, whose records may be too old to be remembered, all of its batches were cut off or are gone, or the topic
+    /// was made anew.
     fn is_forgetful(&self, at: Duration, log: usize, batch: &BatchHeader) -> bool {
         let held = &self.logs[log];
         let latest_first = held.batches.iter().rev();
         let mut same = latest_first
             .filter(|held| held.header.producer_id == batch.producer_id)
             .peekable();
-        let cut = same.peek().is_some();
+        let cut = same.peek().is_some_and(|latest| latest.truncated);
         let earlier = &self.logs[..log];
         let again = || {
             earlier
@@ -341,7 +352,9 @@ impl History {
         match same.find(|held| !held.truncated) {
             Some(last) => {
                 let is_old = !last.is_young(at);
-                is_old || held.amnesia.times() > last.amnesia.times()
+                is_old
+                    || held.amnesia.times() > last.amnesia.times()
+                    || (cut && self.is_gone(log, last))
             }
             None => cut || held.amnesia.times() > 0 || again(),
         }

@@ -41,7 +41,10 @@ impl World<'_> {
 
     /// One record for each partition: they must be delivered now that all is well.
     fn proof(&mut self) -> Vec<Op> {
-        let quiet = self.config.request_timeout + self.config.reconnect_backoff_max * 2;
+        let quiet = self.config.request_timeout
+            + self.config.reconnect_backoff_max * 2
+            // So long a topic that was refused stays so.
+            + self.config.retry_backoff_max;
         let mut ops = vec![Op::Pause(quiet)];
         let mut id = self.plan.first_free_id();
         if self.plan.needs_rehearsal() {

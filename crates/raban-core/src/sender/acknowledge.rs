@@ -271,17 +271,18 @@ impl Sender {
 
     fn acknowledge(&mut self, id: PartitionId, index: usize, outcome: &Outcome) {
         let entry = self.remove_entry(id, index);
-        let may_be_duplicate = self.config.enable_idempotence && entry.in_doubt;
+        let may_be_duplicate = self.config.enable_idempotence && entry.may_have_been_written();
         let queue = self.queue(id);
         queue.confirmed = true;
         let appended_at = (outcome.log_append_time >= 0).then_some(outcome.log_append_time);
         let stamps = match &entry.batch {
+            _ if !may_be_duplicate => *queue.log_append_time.insert(appended_at.is_some()),
             // A duplicate's answer has its newest timestamp there even where the topic keeps the records' own; of a
             // batch that compaction has thinned out an older one.
-            EntryBatch::Live(batch) if may_be_duplicate => queue
+            EntryBatch::Live(batch) => queue
                 .log_append_time
                 .unwrap_or(appended_at.is_some_and(|at| at > batch.max_timestamp())),
-            _ => *queue.log_append_time.insert(appended_at.is_some()),
+            _ => false,
         };
         let log_append_time = appended_at.filter(|_| stamps);
         let base_offset = (outcome.base_offset >= 0).then_some(outcome.base_offset);

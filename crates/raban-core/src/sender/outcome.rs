@@ -28,9 +28,11 @@ impl Sender {
         let is_first = is_first || self.config.has(Mutant::FloorAtHighestAcknowledged);
         let queue = &mut self.queues[id.0 as usize];
         let count = entry.count();
+        // Appended once more by a leader without memory, it may lie behind what is in doubt still.
+        let may_be_a_copy = entry.in_doubt && queue.entries.iter().any(|other| other.in_doubt);
         if let Some(stamp) = entry.stamp.filter(|stamp| *stamp != Stamp::NONE) {
             queue.sequences.confirm(stamp, count);
-            if let Some(base_offset) = base_offset.filter(|_| is_first) {
+            if let Some(base_offset) = base_offset.filter(|_| is_first && !may_be_a_copy) {
                 queue.doubt.floor.raise(base_offset, stamp, count);
             }
         }

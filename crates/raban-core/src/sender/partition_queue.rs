@@ -196,6 +196,13 @@ impl PartitionQueue {
         }
     }
 
+    /// Whether it isn't known where the search for batches in doubt would begin, and none needs it: what the log has now
+    /// lies before all that is sent from now on.
+    pub(crate) fn lacks_floor(&self) -> bool {
+        let is_open = |entry: &Entry| entry.in_doubt || entry.sent.is_some();
+        self.doubt.floor == Floor::Unknown && !self.entries.iter().any(is_open)
+    }
+
     pub(crate) fn has_in_flight(&self) -> bool {
         self.entries.iter().any(|entry| entry.sent.is_some())
     }

@@ -187,7 +187,7 @@ impl Sender {
     /// Whether asking was enough: the leader remembers what it has, and will until the batches have
     /// been sent again. What it answers of a duplicate doesn't tell whose timestamps its log has: where nothing else has
     /// told it either, the log is read.
-    fn may_resend(&self, id: PartitionId, state: State, last_timestamp: i64) -> bool {
+    fn may_resend(&self, id: PartitionId, state: State) -> bool {
         let queue = &self.queues[id.0 as usize];
         let refused = queue.entries.iter().any(|entry| entry.refused.is_some());
         let ghosts = queue.entries.iter().any(|entry| entry.is_ghost());
@@ -198,8 +198,7 @@ impl Sender {
             && !refused
             && !ghosts
             && !queue.sequences.bump_wanted()
-            && state.covers(queue.sequences.identity(), queue.sequences.confirmed())
-            && self.is_remembered(last_timestamp)
+            && state.covers(queue.sequences.identity(), queue.sequences.seen())
     }
 
     /// Whether a broker that appends the batch will remember it.

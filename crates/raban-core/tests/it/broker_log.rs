@@ -24,6 +24,8 @@ pub(crate) struct BrokerLog {
     pub(crate) producer: Option<(i64, i16, i32, i64)>,
     /// READ is denied.
     pub(crate) denied: bool,
+    /// The same, since DescribeProducers was answered.
+    pub(crate) unreadable: bool,
     /// Questions aren't answered.
     pub(crate) silent: bool,
     /// Answered to DescribeProducers.
@@ -218,7 +220,7 @@ impl BrokerLog {
             .batches
             .iter()
             .find(|(header, _)| header.last_offset() >= asked.fetch_offset);
-        let error_code = if self.denied {
+        let error_code = if self.denied || self.unreadable {
             ErrorCode::TOPIC_AUTHORIZATION_FAILED
         } else if (self.start..=self.end).contains(&asked.fetch_offset) {
             ErrorCode::NONE

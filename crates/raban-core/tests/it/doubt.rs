@@ -344,3 +344,126 @@ fn the_policy_resend_sends_an_overtaken_batch_behind_the_other() {
     harness.append_next();
     assert_eq!(offsets(&deliveries), [2, 1]);
 }
+
+#[test]
+fn where_nobody_told_the_floor_a_log_that_begins_later_proves_nothing() {
+    let mut harness = Harness::new(&[]);
+    harness.log.silent = true;
+    let deliveries = harness.send_each(&["a"]);
+    harness.lose_answers(1);
+    harness.log.silent = false;
+    harness.log.producer = None;
+    harness.log.start = 1;
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::LogStartMoved);
+    // With the next batch it is asked for once more.
+    harness.questions.clear();
+    let next = harness.send_each(&["b"]);
+    assert_eq!(harness.questions, [ApiKey::ListOffsets]);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.advance(SECOND);
+    assert_eq!(offsets(&next), [1]);
+}
+
+#[test]
+fn a_log_cut_down_to_the_last_confirmed_batch_proves_no_absence() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.lose_answers(0);
+    harness.log.remove(0);
+    harness.log.end = 0;
+    harness.log.producer = None;
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::LogTruncated);
+}
+
+#[test]
+fn a_leader_that_knows_less_than_it_did_is_not_trusted() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b", "c"]);
+    harness.lose_answers(3);
+    harness.advance(SECOND);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    // It has forgotten all three, and takes the first one anew.
+    harness.lose_answers(1);
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries), [1, 2, 3]);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn a_copy_that_a_forgetful_leader_took_does_not_hide_what_lies_before_it() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.lose_answers(2);
+    harness.advance(SECOND);
+    harness.append_next();
+    assert_eq!(harness.produced[0].values(), ["b"]);
+    harness.lose_answers(0);
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries), [3, 2]);
+}
+
+#[test]
+fn what_was_sent_again_unread_is_no_proof_that_the_leader_knows_the_rest() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.lose_answers(2);
+    harness.log.denied = true;
+    harness.advance(SECOND);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.lose_answers(1);
+    harness.log.denied = false;
+    harness.advance(SECOND);
+    assert_eq!(offsets(&deliveries), [1, 2]);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn a_leader_that_says_it_forgot_is_sent_nothing_unread() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.log.unreadable = true;
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::ReadDenied);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn the_answer_to_a_duplicate_that_was_given_up_tells_nothing_of_timestamps() {
+    let settings = [
+        ("delivery.timeout.ms", "2200"),
+        ("request.timeout.ms", "1000"),
+    ];
+    let mut harness = Harness::new(&settings);
+    harness.begin_log();
+    let mut deliveries = harness.send_each(&["a"]);
+    harness.advance(SECOND / 2);
+    deliveries.extend(harness.send_each(&["b"]));
+    let timestamp = harness.now.wall_ms;
+    harness.lose_answers(2);
+    harness.log.silent = true;
+    harness.advance(SECOND);
+    harness.log.silent = false;
+    harness.advance(SECOND * 3 / 10);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.advance(SECOND / 2);
+    assert!(matches!(
+        failure(&deliveries[0]).kind(),
+        ErrorKind::DeliveryTimeout { .. }
+    ));
+    harness.log_append_time = timestamp + 7;
+    harness.answer_next(ErrorCode::NONE);
+    assert_eq!(harness.produced[0].values(), ["b"]);
+    harness.answer_next(ErrorCode::NONE);
+    let metadata = deliveries[1].try_outcome().unwrap().unwrap();
+    assert_eq!(metadata.timestamp, timestamp);
+}

@@ -10,6 +10,7 @@ use raban_protocol::messages::{
 use raban_protocol::record_batch::BatchHeader;
 
 use super::Brokers;
+use crate::history::Log;
 use crate::hits::Hit;
 use crate::network::Produced;
 use crate::stage::Stage;
@@ -83,7 +84,7 @@ impl Brokers {
             match asked {
                 Asked::Produce(produce) => self.judge(stage, &produce, frame),
                 Asked::Producers(version) => self.note_producers(stage, version, frame),
-                Asked::Fetch(version) => note_fetch(stage, version, frame),
+                Asked::Fetch(version) => self.note_fetch(stage, version, frame),
                 Asked::ProducerId(version) => {
                     let late = self.late_epoch.then(|| with_late_epoch(version, frame));
                     if let Some(late) = late.flatten() {
@@ -124,6 +125,28 @@ impl Brokers {
         }
     }
 
+    /// A leader gave records, or said that it won't.
+    fn note_fetch(&mut self, stage: &mut Stage, version: i16, frame: &Frame) {
+        let Some(response) = decode::<FetchRequest>(version, frame) else {
+            return;
+        };
+        for topic in response.responses {
+            for partition in topic.partitions {
+                if partition.error_code != ErrorCode::TOPIC_AUTHORIZATION_FAILED {
+                    continue;
+                }
+                stage.hits.hit(Hit::ReadDenied);
+                let asked = |log: &&mut Log| {
+                    log.index == partition.partition_index
+                        && (log.id == topic.topic_id || log.topic == topic.topic)
+                };
+                if let Some(log) = self.history.logs.iter_mut().rfind(asked) {
+                    log.disturbed = true;
+                }
+            }
+        }
+    }
+
     /// Counts what an answer to Produce says of faults.
     fn judge(&mut self, stage: &mut Stage, produce: &Produce, frame: &Frame) {
         let Some(response) = decode::<ProduceRequest>(produce.version, frame) else {
@@ -155,19 +178,6 @@ impl Brokers {
             }
             count(stage, sent, code);
         }
-    }
-}
-
-fn note_fetch(stage: &mut Stage, version: i16, frame: &Frame) {
-    let Some(response) = decode::<FetchRequest>(version, frame) else {
-        return;
-    };
-    let mut partitions = response
-        .responses
-        .iter()
-        .flat_map(|topic| &topic.partitions);
-    if partitions.any(|answer| answer.error_code == ErrorCode::TOPIC_AUTHORIZATION_FAILED) {
-        stage.hits.hit(Hit::ReadDenied);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use raban_core::{ErrorKind, ProduceError, Unresolved};
 
 use super::Evidence;
+use crate::content::RecordId;
 use crate::history::{Gone, Place};
 use crate::ledger::{Call, Outcome};
 use crate::violation::Violation;
@@ -35,7 +36,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
         };
         let was_cut_off =
             |place: &Place| matches!(place.gone, Some(Gone::Truncated { at, .. }) if at < told_at);
-        if !evidence.places(id).iter().all(was_cut_off) {
+        let excused = |place: &Place| was_cut_off(place) || is_kept_back(evidence, id, place);
+        if !evidence.places(id).iter().all(excused) {
             let places = evidence.all_places(id);
             return Err(Violation::new(
                 "absence",
@@ -44,6 +46,19 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+/// What no producer can prevent: that a leader which refused a batch, and forgot its producer though the records are young, takes
+/// a copy that the network kept back.
+fn is_kept_back(evidence: &Evidence<'_>, id: RecordId, place: &Place) -> bool {
+    let batch = &evidence.history.logs[place.log].batches[place.batch];
+    let call = evidence.ledger.get(id).map(|entry| &entry.call);
+    let Some(Call::Accepted(accepted)) = call else {
+        return false;
+    };
+    let amnesia = batch.amnesia;
+    let forgot = amnesia.forgotten > 0 && amnesia.forgotten_at > accepted.at;
+    batch.late && forgot && batch.is_young(batch.at)
 }
 
 fn is_overtaken(error: &ProduceError) -> bool {

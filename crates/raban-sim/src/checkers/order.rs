@@ -48,8 +48,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What no producer can prevent: that a batch which was given up in doubt comes late, under an epoch that was left behind,
-/// to a leader which forgot since then what would have fenced it.
+/// What no producer can prevent: that a batch which was given up in doubt comes late, under an id and epoch that were left
+/// behind, to a leader which forgot since then what would have fenced it.
 fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
     let outcome = accepted.outcome.as_ref().map(|outcome| &outcome.result);
     let given_up = match outcome {
@@ -59,7 +59,6 @@ fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
     };
     batch.late
         && given_up
-        && batch.header.producer_id == passed.header.producer_id
-        && batch.header.producer_epoch < passed.header.producer_epoch
+        && identity(&batch.header) < identity(&passed.header)
         && batch.amnesia.times() > passed.amnesia.times()
 }

@@ -242,13 +242,25 @@ impl Sender {
         let known = producers
             .filter(|state| Some(state.producer_id) == own)
             .max_by_key(|state| state.producer_epoch);
-        let state = known.map_or(State::Absent, |state| State::Known {
-            epoch: state.producer_epoch as i16,
-            last_sequence: state.last_sequence,
+        let state = known.map_or(State::Absent, |known| State::Known {
+            epoch: known.producer_epoch as i16,
+            last_sequence: known.last_sequence,
+            lasting: self.is_remembered(known.last_timestamp),
         });
-        resolution.state = state;
-        let last_timestamp = known.map_or(0, |state| state.last_timestamp);
-        if self.may_resend(id, state, last_timestamp) {
+        let may_resend = self.may_resend(id, state);
+        let queue = self.queue(id);
+        if let State::Known {
+            epoch,
+            last_sequence,
+            ..
+        } = state
+        {
+            queue.sequences.see(epoch, last_sequence);
+        }
+        if let Some(resolution) = queue.doubt.resolution.as_mut() {
+            resolution.state = state;
+        }
+        if may_resend {
             self.send_again(now, id, Found::Remembered);
         } else {
             self.step_to(now, id, Step::Start);
@@ -277,7 +289,7 @@ impl Sender {
             return;
         }
         let (from, epoch) = match queue.doubt.floor {
-            Floor::Untouched | Floor::Asked | Floor::LogStart => (start, None),
+            Floor::Unknown | Floor::Asked => (0, None),
             Floor::Watermark { offset, epoch } => (offset, Some(epoch)),
             // The anchor's last record is read, too.
             Floor::Confirmed { offset, .. } => (offset - 1, None),

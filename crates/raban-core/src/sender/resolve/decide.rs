@@ -17,18 +17,20 @@ pub(crate) enum State {
     Known {
         epoch: i16,
         last_sequence: i32,
+        /// It won't forget us for a while: the last record that it has of us is young enough.
+        lasting: bool,
     },
 }
 
 impl State {
-    /// Whether the leader takes a batch of this stamp as the next one. A batch that it refuses now it
-    /// refuses later, too, as long as it remembers us.
+    /// Whether the leader takes a batch of this stamp as the next one.
     fn takes(self, stamp: Stamp) -> bool {
         match self {
             Self::Unknown | Self::Absent => true,
             Self::Known {
                 epoch,
                 last_sequence,
+                ..
             } if epoch == stamp.identity.epoch => {
                 next_sequence(last_sequence) == stamp.base_sequence
             }
@@ -36,27 +38,31 @@ impl State {
         }
     }
 
+    /// Whether the leader refuses a batch of this stamp, now and for as long as it remembers us.
+    fn refuses(self, stamp: Stamp) -> bool {
+        matches!(self, Self::Known { lasting: true, .. }) && !self.takes(stamp)
+    }
+
     /// Whether the leader says that it took a batch of this stamp, or one behind it.
     fn has(self, stamp: Stamp) -> bool {
-        matches!(self, Self::Known { epoch, last_sequence }
+        matches!(self, Self::Known { epoch, last_sequence, .. }
             if epoch == stamp.identity.epoch && !comes_before(last_sequence, stamp.base_sequence))
     }
 
-    /// Whether the leader has all that was confirmed, so that it recognises what it has.
-    pub(crate) fn covers(self, identity: Option<ProducerIdentity>, confirmed: Option<i32>) -> bool {
+    /// Whether the leader has all that one was seen to have, so that it recognises what it has, and will for a while.
+    pub(crate) fn covers(self, identity: Option<ProducerIdentity>, seen: Option<i32>) -> bool {
         match (self, identity) {
             (
                 Self::Known {
                     epoch,
                     last_sequence,
+                    lasting: true,
                 },
                 Some(identity),
-            ) if epoch == identity.epoch => {
-                confirmed.is_none_or(|confirmed| !comes_before(last_sequence, confirmed))
-            }
-            (Self::Known { epoch, .. }, Some(identity)) => {
-                epoch < identity.epoch && confirmed.is_none()
-            }
+            ) => match seen {
+                Some(seen) => epoch == identity.epoch && !comes_before(last_sequence, seen),
+                None => epoch <= identity.epoch,
+            },
             _ => false,
         }
     }
@@ -128,6 +134,7 @@ pub(crate) fn decide(
     for (index, subject) in row.iter().enumerate() {
         let overtaken = subject.overtaken || last_found.is_some_and(|last| index < last);
         let may_resend = !broken && !subject.refused && (subject.remembered || subject.fenced);
+        let is_refused = |stamp| subject.remembered && !late && !follows && state.refuses(stamp);
         let conclusion = match (subject.place, subject.stamp) {
             (Some(place), _) => Conclusion::InLog(place),
             _ if subject.ghost => Conclusion::Hole,
@@ -141,9 +148,7 @@ pub(crate) fn decide(
                 // It was taken out of the log before that was read.
                 None if state.has(stamp) => Conclusion::Undecided(Unresolved::LogStartMoved),
                 None if may_resend && (follows || state.takes(stamp)) => Conclusion::SendAgain,
-                None if subject.fenced || !(late || follows || state.takes(stamp)) => {
-                    Conclusion::Absent
-                }
+                None if subject.fenced || is_refused(stamp) => Conclusion::Absent,
                 None => Conclusion::Undecided(Unresolved::LateCopy),
             },
         };
@@ -168,6 +173,7 @@ mod tests {
     const KNOWN: State = State::Known {
         epoch: 1,
         last_sequence: 9,
+        lasting: true,
     };
 
     fn stamp(base_sequence: i32) -> Stamp {
@@ -401,6 +407,7 @@ mod tests {
                 State::Known {
                     epoch: 1,
                     last_sequence: 8,
+                    lasting: true,
                 },
                 None,
                 false,
@@ -437,6 +444,26 @@ mod tests {
                 None,
                 true,
                 vec![Undecided(LateCopy)],
+            ),
+            (
+                "the leader refuses them as long as it remembers, and it may forget",
+                vec![doubt(11), doubt(12)],
+                State::Known {
+                    epoch: 1,
+                    last_sequence: 9,
+                    lasting: false,
+                },
+                None,
+                false,
+                vec![Undecided(LateCopy); 2],
+            ),
+            (
+                "the leader refuses old ones as long as it remembers",
+                vec![old(11), old(12)],
+                KNOWN,
+                None,
+                false,
+                vec![Undecided(LateCopy); 2],
             ),
             (
                 "before a bump, from a leader of before",

@@ -20,13 +20,11 @@ const LATEST: i64 = -1;
 /// The offset at which the search begins, and how its truth can be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Floor {
-    /// Nothing was sent to the partition yet.
+    /// Not known, as before the first Produce: all of the log is searched, from offset 0 on.
     #[default]
-    Untouched,
-    /// Asked for right before the first Produce.
+    Unknown,
+    /// Asked for right before a Produce.
     Asked,
-    /// Not known: the search begins where the log does.
-    LogStart,
     /// What readers saw, in this leader epoch, before the first Produce.
     Watermark { offset: i64, epoch: i32 },
     /// The end of the unbroken confirmed prefix: never just the highest acknowledged offset.
@@ -47,8 +45,8 @@ impl Floor {
 }
 
 impl Sender {
-    /// Asks for the ends of the partitions that get their first batch now: on the same connection,
-    /// directly before it, so that it costs no round trip and can't see what is sent after it.
+    /// Asks for the ends of the partitions that get their first batch now, or whose earlier ones are surely not in the
+    /// log: on the same connection, directly before it, so that it costs no round trip and can't see what is sent after it.
     pub(in crate::sender) fn ask_floors(
         &mut self,
         now: Instant,
@@ -61,7 +59,7 @@ impl Sender {
         let new: Vec<PartitionId> = partitions
             .iter()
             .copied()
-            .filter(|id| self.queues[id.0 as usize].doubt.floor == Floor::Untouched)
+            .filter(|id| self.queues[id.0 as usize].lacks_floor())
             .collect();
         let connection = &self.connections[&conn];
         let version = connection.version::<ListOffsetsRequest>(i16::MAX).ok();
@@ -69,7 +67,7 @@ impl Sender {
         for id in &new {
             self.queue(*id).doubt.floor = match asked {
                 Some(_) => Floor::Asked,
-                None => Floor::LogStart,
+                None => Floor::Unknown,
             };
         }
         let Some(version) = asked else {
@@ -134,7 +132,7 @@ impl Sender {
                     offset: answer.offset,
                     epoch: answer.leader_epoch,
                 },
-                None => Floor::LogStart,
+                None => Floor::Unknown,
             };
         }
     }

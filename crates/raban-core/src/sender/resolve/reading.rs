@@ -62,7 +62,9 @@ impl Reading {
     /// `from` must not lie behind any wanted batch that the log may have. With an anchor it is the
     /// offset of the anchor's last record.
     pub(crate) fn new(from: i64, end: i64, anchor: Option<Anchor>, wanted: Vec<Name>) -> Self {
-        let incomplete = (from > end).then_some(Unresolved::LogTruncated);
+        // The anchor's last record must be there to be looked at.
+        let is_short = from > end || (anchor.is_some() && from == end);
+        let incomplete = is_short.then_some(Unresolved::LogTruncated);
         Self {
             next: from,
             end,
@@ -208,9 +210,12 @@ mod tests {
             read(&mut reading, &[other]);
             assert_eq!(reading.incomplete, Some(Unresolved::LogTruncated));
         }
-        let short = Reading::new(11, 8, Some(anchor), Vec::new());
-        assert_eq!(short.incomplete, Some(Unresolved::LogTruncated));
-        assert!(short.is_done());
+        for end in [8, 11] {
+            let short = Reading::new(11, end, Some(anchor), Vec::new());
+            assert_eq!(short.incomplete, Some(Unresolved::LogTruncated));
+            assert!(short.is_done());
+        }
+        assert_eq!(Reading::new(11, 11, None, Vec::new()).incomplete, None);
     }
 
     #[test]

@@ -47,23 +47,36 @@ impl Sender {
     pub(super) fn judge_unread(&mut self, now: Instant, id: PartitionId, start: i64) {
         let queue = &self.queues[id.0 as usize];
         let confirmed = match queue.doubt.floor {
-            Floor::Confirmed { offset, .. } | Floor::Watermark { offset, .. } => Some(offset),
-            _ => None,
+            Floor::Confirmed { offset, .. } | Floor::Watermark { offset, .. } => offset,
+            Floor::Unknown | Floor::Asked => 0,
         };
         let confirmed_timestamp = queue.doubt.confirmed_timestamp;
         let is_fresh = self.config.has(Mutant::ResendOldUnread)
             || queue.entries.iter().all(|entry| self.is_young(entry))
                 && confirmed_timestamp.is_none_or(|timestamp| self.is_remembered(timestamp));
         let queue = &self.queues[id.0 as usize];
-        let broken = queue.doubt.must_read
+        let (identity, seen) = (queue.sequences.identity(), queue.sequences.seen());
+        // It is denied only now: before, the leader has told that it has forgotten something.
+        let forgot = queue.doubt.resolution.as_ref().is_some_and(|resolution| {
+            resolution.state != State::Unknown && !resolution.state.covers(identity, seen)
+        });
+        let broken = forgot
+            || queue.doubt.must_read
             || queue.sequences.bump_wanted()
             || queue
                 .entries
                 .iter()
                 .any(|entry| entry.refused.is_some() || entry.is_ghost());
-        if broken || !is_fresh || confirmed.is_some_and(|confirmed| start > confirmed) {
+        if broken || !is_fresh || start > confirmed {
             self.cannot_tell(now, id, Unresolved::ReadDenied);
         } else {
+            // What the leader tells later may be just what it is sent now: only one that knows all of them can be trusted.
+            let queue = self.queue(id);
+            let in_doubt = queue.entries.iter().filter(|entry| entry.in_doubt);
+            for (stamp, count) in in_doubt.filter_map(|entry| Some((entry.stamp?, entry.count()))) {
+                let last = stamp.last_sequence(count);
+                queue.sequences.see(stamp.identity.epoch, last);
+            }
             self.send_again(now, id, Found::Unknown);
         }
     }
