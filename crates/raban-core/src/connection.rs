@@ -289,9 +289,9 @@ impl Connection {
     }
 
     /// When the connection wants to be looked at: a late answer, the end of a pause, idleness.
-    pub(crate) fn next_deadline(&self, max_idle: Option<Duration>) -> Instant {
+    pub(crate) fn next_deadline(&self, now: Instant, max_idle: Option<Duration>) -> Instant {
         let late = self.in_flight.iter().map(|request| request.deadline).min();
-        let unmuted = (self.muted_until > self.last_used).then_some(self.muted_until);
+        let unmuted = (self.muted_until > now).then_some(self.muted_until);
         let idle = self.idle_at(max_idle);
         late.into_iter().chain(unmuted).min().unwrap_or(idle)
     }

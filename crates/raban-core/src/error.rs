@@ -290,9 +290,11 @@ pub enum Unresolved {
     /// The record isn't in the log now, but an earlier attempt may still be carried out.
     #[error("it isn't in the log, but an earlier attempt may still arrive")]
     LateCopy,
-    /// A later record was appended first. The record is surely not in the log, and would come out of
+    /// A later record was appended first, or may have been. The record is surely not in the log, and would come out of
     /// order.
-    #[error("a later record was appended before it, so that it would be out of order")]
+    #[error(
+        "a later record was appended before it, or may have been, so that it would be out of order"
+    )]
     Overtaken,
     /// The topic was deleted and made anew.
     #[error("the topic was deleted and made anew")]

@@ -86,12 +86,14 @@ impl Sender {
             .map(|id| {
                 let queue = &self.queues[id.0 as usize];
                 let partition = &queue.partition;
+                let entry = queue.position(request.0, request.1);
+                let entry = entry.map(|index| &queue.entries[index]);
                 // The topic as it was when the request was sent.
-                let topic_id = queue
-                    .position(request.0, request.1)
-                    .and_then(|index| queue.entries[index].sent)
+                let topic_id = entry
+                    .and_then(|entry| entry.sent)
                     .map(|sent| sent.topic_id);
-                response
+                let (topic, index) = (&partition.topic, partition.index);
+                let answer = response
                     .responses
                     .iter()
                     .filter(|topic| {
@@ -100,11 +102,15 @@ impl Sender {
                     })
                     .flat_map(|topic| &topic.partition_responses)
                     .find(|answer| answer.index == partition.index)
-                    .map(|answer| (*id, Outcome::from(answer)))
-                    .ok_or_else(|| {
-                        let (topic, index) = (&partition.topic, partition.index);
-                        format!("partition {index} of topic {topic} isn't answered")
-                    })
+                    .ok_or_else(|| format!("partition {index} of topic {topic} isn't answered"))?;
+                let count = entry.map_or(0, |entry| i64::from(entry.count()));
+                if answer.base_offset > i64::MAX - count {
+                    let offset = answer.base_offset;
+                    return Err(format!(
+                        "no {count} records fit in behind offset {offset} of topic {topic}, partition {index}"
+                    ));
+                }
+                Ok((*id, Outcome::from(answer)))
             })
             .collect()
     }
@@ -143,11 +149,12 @@ impl Sender {
         if leaves_doubt(code, outcome.base_offset) {
             entry.in_doubt = true;
             queue.doubt.may_resend = false;
-            if self.is_lost_track_of(id, index, sent) {
-                self.lose_track(id, index);
-                self.evaluate(now, id);
-                return;
-            }
+        }
+        let in_doubt = entry.in_doubt && !code.is_none();
+        if in_doubt && self.is_lost_track_of(id, index, sent) {
+            self.lose_track(id, index);
+            self.evaluate(now, id);
+            return;
         }
         match verdict(code, situation) {
             Verdict::Acknowledge => self.acknowledge(id, index, &outcome),

@@ -117,7 +117,7 @@ impl Sender {
         let token = connection.last_correlation_id().unwrap_or_default();
         self.timers.arm(
             Timer::Connection(conn),
-            connection.next_deadline(self.config.connections_max_idle),
+            connection.next_deadline(now, self.config.connections_max_idle),
         );
         self.accumulator.counters.request();
         self.actions.push_back(Action::Write {
@@ -368,7 +368,7 @@ impl Sender {
         }
         self.timers.arm(
             Timer::Connection(conn),
-            connection.next_deadline(self.config.connections_max_idle),
+            connection.next_deadline(now, self.config.connections_max_idle),
         );
         request
     }

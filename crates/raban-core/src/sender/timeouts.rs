@@ -50,7 +50,7 @@ impl Sender {
             self.close_idle(conn);
             return;
         }
-        let next = connection.next_deadline(self.config.connections_max_idle);
+        let next = connection.next_deadline(now, self.config.connections_max_idle);
         if next > now {
             self.timers.arm(Timer::Connection(conn), next);
         }

@@ -312,6 +312,22 @@ fn a_topic_made_anew_leaves_the_doubt_to_the_policy() {
 }
 
 #[test]
+fn a_topic_made_anew_while_a_doubtful_batch_is_on_its_way_leaves_it_to_the_policy_too() {
+    let mut harness = Harness::new(&[("metadata.max.age.ms", "2000")]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    harness.lose_answers(1);
+    harness.advance(SECOND);
+    assert_eq!(harness.produced[0].values(), ["a"]);
+    harness.topic_id = raban_protocol::primitives::Uuid([9; 16]);
+    harness.advance(SECOND * 3);
+    harness.answer_next(ErrorCode::UNKNOWN_TOPIC_ID);
+    assert_eq!(reason(&deliveries[0]), Unresolved::TopicRecreated);
+    harness.advance(SECOND);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
 fn a_batch_refused_by_a_leader_that_took_the_next_one_is_not_sent_behind_it() {
     for code in [
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -466,4 +482,37 @@ fn the_answer_to_a_duplicate_that_was_given_up_tells_nothing_of_timestamps() {
     harness.answer_next(ErrorCode::NONE);
     let metadata = deliveries[1].try_outcome().unwrap().unwrap();
     assert_eq!(metadata.timestamp, timestamp);
+}
+
+#[test]
+fn an_offset_that_no_log_can_have_is_a_wrong_answer() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a"]);
+    let conn = harness.produced[0].conn;
+    harness.append_quietly();
+    harness.tell_offset(i64::MAX);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(!harness.connections.contains(&conn));
+    harness.advance(SECOND);
+    harness.tell_offset(1);
+    harness.answer_next(ErrorCode::NONE);
+    assert_eq!(offsets(&deliveries), [1]);
+}
+
+#[test]
+fn a_batch_refused_before_one_that_may_be_in_the_log_is_not_sent_behind_it() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.log.start = 1;
+    harness.log.unreadable = true;
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
+    assert!(!failure(&deliveries[0]).may_have_been_written());
+    assert_eq!(reason(&deliveries[1]), Unresolved::ReadDenied);
+    assert!(harness.produced.is_empty());
 }

@@ -95,6 +95,8 @@ pub(crate) struct Harness {
     pub(crate) connections: Vec<ConnectionId>,
     pub(crate) metadata_requests: usize,
     pub(crate) log_append_time: i64,
+    /// The pause that answers to Produce ask for (KIP-219), in milliseconds.
+    pub(crate) throttle_time_ms: i32,
     /// What partition 0's leader has, for those who ask before they send again.
     pub(crate) log: BrokerLog,
     /// Named as the new leader in the next answer (KIP-951): its id and epoch.
@@ -156,6 +158,7 @@ impl Harness {
             connections: Vec::new(),
             metadata_requests: 0,
             log_append_time: -1,
+            throttle_time_ms: 0,
             log: BrokerLog::default(),
             hint: None,
             error_base_offset: -1,
@@ -418,7 +421,7 @@ impl Harness {
                             self.error_base_offset
                         };
                         if code.is_none() {
-                            *next += counts[&data.index];
+                            *next = next.wrapping_add(counts[&data.index]);
                         }
                         PartitionProduceResponse {
                             index: data.index,
@@ -450,7 +453,7 @@ impl Harness {
                     rack: None,
                 })
                 .collect(),
-            ..ProduceResponse::default()
+            throttle_time_ms: self.throttle_time_ms,
         };
         self.reply::<ProduceRequest>(
             produced.conn,
@@ -492,7 +495,12 @@ impl Harness {
         self.log.append(batch)
     }
 
-    /// The same, and answers it.
+    /// The next answer says that partition 0 has it at this offset.
+    pub(crate) fn tell_offset(&mut self, offset: i64) {
+        self.offsets.insert(0, offset);
+    }
+
+    /// Carries out the oldest Produce request on the log of partition 0, and answers it.
     pub(crate) fn append_next(&mut self) {
         let base_offset = self.append_quietly();
         self.offsets.insert(0, base_offset);

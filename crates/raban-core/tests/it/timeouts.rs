@@ -22,6 +22,23 @@ fn a_silent_broker_costs_its_connection_and_the_batch_is_sent_again() {
 }
 
 #[test]
+fn a_broker_that_falls_silent_after_it_asked_for_a_pause_costs_its_connection_too() {
+    let mut harness = Harness::new(&[]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.throttle_time_ms = 100;
+    harness.answer_next(ErrorCode::NONE);
+    harness.throttle_time_ms = 0;
+    let silent = harness.produced.pop_front().unwrap();
+    harness.advance(Duration::from_secs(29));
+    assert!(harness.connections.contains(&silent.conn));
+    harness.advance(Duration::from_secs(2));
+    assert!(!harness.connections.contains(&silent.conn));
+    harness.answer_all();
+    assert!(deliveries.iter().all(raban_core::Delivery::is_settled));
+}
+
+#[test]
 fn a_batch_that_waits_too_long_fails_with_its_story() {
     let mut harness = Harness::new(&[]);
     let sent = harness.send("sent");

@@ -26,7 +26,11 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                     // Sent again in doubt, it has another stamp.
                     let takes_chances =
                         takes_chances && identity(&passed.header) != identity(&batch.header);
-                    if is_kept_back(passed, batch, accepted) {
+                    // That it came again is another checker's business, too.
+                    let mut copies = evidence.places(before).iter();
+                    let came_again = copies
+                        .any(|place| place.log == at && place.offset > batch.header.base_offset);
+                    if came_again || is_kept_back(passed, batch, accepted) {
                         continue;
                     }
                     if !takes_chances {
@@ -48,8 +52,8 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What no producer can prevent: that a batch which was given up in doubt comes late, under an id and epoch that were left
-/// behind, to a leader which forgot since then what would have fenced it.
+/// What no producer can prevent: that a batch which was given up in doubt comes late, under an epoch that was left behind, to
+/// a leader which forgot since then what would have fenced it; or under an id whose epochs are used up, which nothing fences.
 fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
     let outcome = accepted.outcome.as_ref().map(|outcome| &outcome.result);
     let given_up = match outcome {
@@ -59,6 +63,11 @@ fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
     };
     batch.late
         && given_up
-        && identity(&batch.header) < identity(&passed.header)
-        && batch.amnesia.times() > passed.amnesia.times()
+        && match identity(&batch.header).0 == identity(&passed.header).0 {
+            true => {
+                batch.header.producer_epoch < passed.header.producer_epoch
+                    && batch.amnesia.times() > passed.amnesia.times()
+            }
+            false => batch.header.producer_id < passed.header.producer_id,
+        }
 }

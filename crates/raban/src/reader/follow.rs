@@ -316,7 +316,7 @@ impl Follow {
                 }
                 chunk.flush().await?;
             }
-            at = at.max(header.last_offset() + 1);
+            at = at.max(header.last_offset().saturating_add(1));
             self.cursor(partition).position = Start::Offset(at);
         }
         Ok(())

@@ -159,7 +159,19 @@ pub(crate) fn decide(
         broken |= lost || conclusion == Conclusion::Absent;
         conclusions.push(conclusion);
     }
+    keep_order(row, &mut conclusions);
     conclusions
+}
+
+/// What was refused before a batch that may be in the log can't come behind it.
+fn keep_order(row: &[Subject], conclusions: &mut [Conclusion]) {
+    let undecided = |conclusion: &Conclusion| matches!(conclusion, Conclusion::Undecided(_));
+    let last = conclusions.iter().rposition(undecided).unwrap_or(0);
+    for (subject, conclusion) in row.iter().zip(conclusions).take(last) {
+        if *conclusion == Conclusion::Keep && subject.stamp.is_some() {
+            *conclusion = Conclusion::Undecided(Unresolved::Overtaken);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -307,6 +319,14 @@ mod tests {
                 gap,
                 false,
                 vec![Keep; 2],
+            ),
+            (
+                "before one that may be in the log",
+                vec![sure(10), doubt(11), sure(12)],
+                State::Unknown,
+                Some(Unresolved::OldBroker),
+                false,
+                vec![Undecided(Overtaken), Undecided(Unresolved::OldBroker), Keep],
             ),
             (
                 "a ghost in the log keeps the sequence",

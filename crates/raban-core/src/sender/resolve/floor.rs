@@ -35,7 +35,7 @@ impl Floor {
     /// The oldest batch of the row was acknowledged.
     pub(crate) fn raise(&mut self, base_offset: i64, stamp: Stamp, count: u32) {
         *self = Self::Confirmed {
-            offset: base_offset + i64::from(count),
+            offset: base_offset.saturating_add(i64::from(count)),
             anchor: Anchor {
                 stamp,
                 last_sequence: stamp.last_sequence(count),

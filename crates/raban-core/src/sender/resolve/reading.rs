@@ -97,7 +97,7 @@ impl Reading {
                 break;
             }
             self.look_at(&header);
-            self.next = header.last_offset() + 1;
+            self.next = header.last_offset().saturating_add(1);
         }
         Ok(())
     }
