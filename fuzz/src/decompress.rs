@@ -31,6 +31,8 @@ fn compare(input: &[u8], told: Result<bytes::Bytes, CompressionError>) {
         (Ok(expected), Ok(out)) => assert_eq!(out, expected),
         // No input is no batch.
         (Ok(_), Err(_)) if input.is_empty() => {}
+        // A block larger than the window is none (RFC 8878, 3.1.1.2.4); C lets it pass.
+        (Ok(_), Err(error)) if error.to_string().contains("ExpandsPastBlockMaximum") => {}
         (Ok(expected), Err(error)) => panic!("C reads {} bytes: {error}", expected.len()),
         (Err(_), _) => {}
     }
