@@ -1,5 +1,7 @@
 //! A partition's log has the records in the order in which they were accepted.
 
+use std::cmp::Ordering;
+
 use super::Evidence;
 use crate::history::{Batch, identity};
 use crate::ledger::{Accepted, Call};
@@ -63,11 +65,12 @@ fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
     };
     batch.late
         && given_up
-        && match identity(&batch.header).0 == identity(&passed.header).0 {
-            true => {
+        && match batch.header.producer_id.cmp(&passed.header.producer_id) {
+            Ordering::Less => true,
+            Ordering::Equal => {
                 batch.header.producer_epoch < passed.header.producer_epoch
                     && batch.amnesia.times() > passed.amnesia.times()
             }
-            false => batch.header.producer_id < passed.header.producer_id,
+            Ordering::Greater => false,
         }
 }
