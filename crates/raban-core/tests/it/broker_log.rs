@@ -26,6 +26,8 @@ pub(crate) struct BrokerLog {
     pub(crate) denied: bool,
     /// The same, since DescribeProducers was answered.
     pub(crate) unreadable: bool,
+    /// The id of the topic, made anew; none: as it was.
+    pub(crate) topic_id: Option<Uuid>,
     /// Questions aren't answered.
     pub(crate) silent: bool,
     /// Answered to DescribeProducers.
@@ -220,7 +222,9 @@ impl BrokerLog {
             .batches
             .iter()
             .find(|(header, _)| header.last_offset() >= asked.fetch_offset);
-        let error_code = if self.denied || self.unreadable {
+        let error_code = if self.topic_id.is_some_and(|id| id != topic.topic_id) {
+            ErrorCode::UNKNOWN_TOPIC_ID
+        } else if self.denied || self.unreadable {
             ErrorCode::TOPIC_AUTHORIZATION_FAILED
         } else if (self.start..=self.end).contains(&asked.fetch_offset) {
             ErrorCode::NONE

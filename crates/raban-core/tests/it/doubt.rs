@@ -312,6 +312,19 @@ fn a_topic_made_anew_leaves_the_doubt_to_the_policy() {
 }
 
 #[test]
+fn the_empty_log_of_a_topic_made_anew_proves_no_absence() {
+    let mut harness = Harness::new(&[]);
+    let deliveries = harness.send_each(&["a"]);
+    let anew = raban_protocol::primitives::Uuid([9; 16]);
+    harness.topic_id = anew;
+    harness.log.topic_id = Some(anew);
+    harness.answer_next(ErrorCode::UNKNOWN_SERVER_ERROR);
+    harness.advance(SECOND);
+    assert!(failure(&deliveries[0]).may_have_been_written());
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
 fn a_topic_made_anew_while_a_doubtful_batch_is_on_its_way_leaves_it_to_the_policy_too() {
     let mut harness = Harness::new(&[("metadata.max.age.ms", "2000")]);
     harness.begin_log();

@@ -68,8 +68,12 @@ impl Sender {
                 self.ask_epoch_end(now, id, conn, epoch);
             }
             Step::Read(reading) => {
+                let wait_ms = match reading.is_done() {
+                    true => 0,
+                    false => FETCH_WAIT_MS,
+                };
                 let from = reading.next;
-                self.ask_records(now, id, conn, from);
+                self.ask_records(now, id, conn, from, wait_ms);
             }
         }
     }
@@ -110,7 +114,14 @@ impl Sender {
         self.question(now, id, conn, i16::MAX, &request);
     }
 
-    fn ask_records(&mut self, now: Instant, id: PartitionId, conn: ConnectionId, from: i64) {
+    fn ask_records(
+        &mut self,
+        now: Instant,
+        id: PartitionId,
+        conn: ConnectionId,
+        from: i64,
+        wait_ms: i32,
+    ) {
         let queue = &self.queues[id.0 as usize];
         let topic_id = self.metadata.topic_id(&queue.partition.topic);
         let newest = if topic_id.is_zero() {
@@ -119,7 +130,7 @@ impl Sender {
             i16::MAX
         };
         let request = FetchRequest {
-            max_wait_ms: FETCH_WAIT_MS,
+            max_wait_ms: wait_ms,
             min_bytes: 1,
             max_bytes: FETCH_BYTES,
             topics: vec![FetchTopic {
@@ -329,6 +340,7 @@ impl Sender {
         };
         let names = self.names(id);
         let queue = &self.queues[id.0 as usize];
+        let has_topic_id = !self.metadata.topic_id(&queue.partition.topic).is_zero();
         let Some(resolution) = &queue.doubt.resolution else {
             return;
         };
@@ -351,7 +363,8 @@ impl Sender {
                 if let Some(reason) = incomplete {
                     reading.incomplete.get_or_insert(reason);
                 }
-                if reading.is_done() {
+                // Up to here only names were given: of a topic made anew just a Fetch, by its id, knows.
+                if reading.is_done() && (reading.incomplete.is_some() || !has_topic_id) {
                     self.judge(now, id, reading);
                     return;
                 }
