@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Topic(Topic),
     /// Tell which partition keys go to
     Partition(Partition),
+    /// List the settings, or check those of a file
+    Config(Config),
     /// Send numbers and tell of each, as Kafka's system tests expect of a producer
     Verify(Verify),
 }
@@ -356,6 +358,77 @@ pub(crate) enum KeyFormat {
     Text,
     /// Two hexadecimal digits a byte
     Hex,
+}
+
+const CONFIG_OUTPUT: &str = "\
+Output as text (the default): for each setting its name, type, default and valid
+values, what it means, and what raban does with it.
+
+Output as JSON (--format json), one object a line:
+  name, type, default, valid, unit, importance, doc, aliases,
+  treatment (effect, translated, accepted or refused) and its reason";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONFIG_OUTPUT, args_conflicts_with_subcommands = true)]
+pub(crate) struct Config {
+    /// Only these settings, by name, or by the part of it before a *: 'retry.*'; all of them without it
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// How settings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ConfigFormat,
+
+    #[command(subcommand)]
+    pub(crate) check: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConfigFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a producer can run on the settings of a properties file, and which values are in force
+    Check(ConfigCheck),
+}
+
+const CHECK_OUTPUT: &str = "\
+Output as text (the default), one setting a line, separated by tabs:
+  name=value, and where the value comes from: FILE:LINE, -X, default, or changed
+  where other settings changed it. Settings without a value and those that have
+  no effect are left out, unless they are set.
+
+Output as JSON (--format json), one object a line, all settings:
+  name, value, source (set, default or changed), origin, has_effect
+
+Warnings and errors go to standard error. Exit code 2 says that a producer does
+not start on these settings.";
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_OUTPUT)]
+pub(crate) struct ConfigCheck {
+    /// A Java properties file with settings by Kafka's names; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// A setting that wins over the file's; may be repeated
+    #[arg(
+        short = 'X',
+        long = "producer-property",
+        visible_alias = "property",
+        value_name = "KEY=VALUE"
+    )]
+    pub(crate) properties: Vec<String>,
+
+    /// How settings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ConfigFormat,
 }
 
 const VERIFY_OUTPUT: &str = "\

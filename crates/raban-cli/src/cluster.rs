@@ -43,17 +43,7 @@ impl ClusterArgs {
             Some(file) => read_properties(file)?,
             None => Settings::new(),
         };
-        for property in &self.properties {
-            let (key, value) = property
-                .split_once('=')
-                .filter(|(key, _)| !key.trim().is_empty())
-                .ok_or_else(|| {
-                    Failure::usage(format!(
-                        "{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"
-                    ))
-                })?;
-            settings.set(key, value);
-        }
+        set_properties(&mut settings, &self.properties)?;
         if let Some(servers) = &self.bootstrap_server {
             settings.set(SERVERS, servers);
             return Ok((settings, Chosen::Server));
@@ -108,6 +98,25 @@ pub(crate) fn illegal_topic(topic: &str) -> Failure {
     ))
 }
 
+/// Sets what `-X` was given.
+pub(crate) fn set_properties(
+    settings: &mut Settings,
+    properties: &[String],
+) -> Result<(), Failure> {
+    for property in properties {
+        let (key, value) = property
+            .split_once('=')
+            .filter(|(key, _)| !key.trim().is_empty())
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"
+                ))
+            })?;
+        settings.set(key, value);
+    }
+    Ok(())
+}
+
 fn read_properties(file: &Path) -> Result<Settings, Failure> {
     let name = file.display().to_string();
     let bytes = fs::read(file).map_err(|error| {
@@ -115,7 +124,12 @@ fn read_properties(file: &Path) -> Result<Settings, Failure> {
             "can't read {name} (--command-config): {error}; name a properties file"
         ))
     })?;
-    Settings::from_properties_file(&name, bytes).map_err(|error| Failure::usage(error.to_string()))
+    parse_properties(&name, bytes)
+}
+
+/// The settings that the content of a properties file has.
+pub(crate) fn parse_properties(name: &str, content: Vec<u8>) -> Result<Settings, Failure> {
+    Settings::from_properties_file(name, content).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// Settings of a cluster and no cluster: more likely a forgotten server than a wish for a local folder.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod broker;
+pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod partition;
 pub(crate) mod produce;

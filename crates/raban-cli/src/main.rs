@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Broker(args) => commands::broker::run(args),
         Command::Topic(args) => commands::topic::run(args),
         Command::Partition(args) => commands::partition::run(args),
+        Command::Config(args) => commands::config::run(args),
         Command::Verify(args) => commands::verify::run(args),
     };
     match ended {

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod check;
+mod effective;
 mod error;
 mod properties;
 mod rules;
@@ -23,6 +24,7 @@ use raban_protocol::compression::Codec;
 
 pub use bootstrap::{Address, Bootstrap};
 use check::Checked;
+pub use effective::{CheckedSettings, EffectiveValue, Source};
 pub use error::{ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning};
 pub use setting::{Importance, Setting, SettingType, Treatment, Valid};
 pub use settings::Settings;

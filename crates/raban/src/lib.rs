@@ -89,9 +89,12 @@ pub use raban_core::{
 pub use raban_protocol::compression::Compression;
 pub use raban_protocol::error_code::ErrorCode;
 
-/// The settings of a producer, one by one: name, type, default, meaning.
+/// The settings of a producer, one by one: name, type, default, meaning, and what is in force.
 pub mod config {
-    pub use raban_core::config::{Importance, SETTINGS, Setting, SettingType, Treatment, Valid};
+    pub use raban_core::config::{
+        CheckedSettings, EffectiveValue, Importance, SETTINGS, Setting, SettingType, Source,
+        Treatment, Valid,
+    };
 }
 
 /// Which partition a key belongs to.

@@ -13,12 +13,15 @@ fn help_of_each_command() {
         "broker",
         "topic",
         "partition",
+        "config",
         "verify",
     ] {
         let help = raban(dir.path(), &[command, "--help"], "").text();
         insta::assert_snapshot!(format!("help_{command}"), help);
     }
     insta::assert_snapshot!("help", raban(dir.path(), &["--help"], "").text());
+    let check = raban(dir.path(), &["config", "check", "--help"], "").text();
+    insta::assert_snapshot!("help_config_check", check);
 }
 
 #[test]

@@ -211,8 +211,8 @@ impl Setting {
         Ok(value)
     }
 
-    /// The valid values and the default, in words for an error.
-    pub(super) fn expectation(&self) -> String {
+    /// The valid values in words, with their unit.
+    pub fn values(&self) -> String {
         let valid = match (&self.valid, self.kind) {
             (Valid::Any, SettingType::Boolean) => "true or false".to_owned(),
             (Valid::Any, SettingType::Double) => "a number".to_owned(),
@@ -222,13 +222,18 @@ impl Setting {
             (Valid::Any, _) => "a text".to_owned(),
             (valid, _) => valid.to_string(),
         };
-        let unit = match self.unit() {
-            "" => String::new(),
-            unit => format!(", in {unit}"),
-        };
+        match self.unit() {
+            "" => valid,
+            unit => format!("{valid}, in {unit}"),
+        }
+    }
+
+    /// The valid values and the default, in words for an error.
+    pub(super) fn expectation(&self) -> String {
+        let valid = self.values();
         match self.default {
-            Some("") | None => format!("Valid: {valid}{unit}."),
-            Some(default) => format!("Valid: {valid}{unit}. Default: {default}."),
+            Some("") | None => format!("Valid: {valid}."),
+            Some(default) => format!("Valid: {valid}. Default: {default}."),
         }
     }
 }
