@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::trails::ReportTrail;
 
 const BUFFER: usize = 64 * 1024;
@@ -66,6 +66,17 @@ impl<W: Write> Data<W> {
     /// Hands over what is buffered; to be called before waiting for more.
     pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
         Ok(self.0.flush()?)
+    }
+}
+
+/// Prints on standard output, as long as somebody reads it.
+pub(crate) fn printed(
+    print: impl FnOnce(&mut Data) -> Result<(), Stopped>,
+) -> Result<Exit, Failure> {
+    let mut data = Data::stdout();
+    match print(&mut data).and_then(|()| data.flush()) {
+        Ok(()) => Ok(Exit::Done),
+        Err(stopped) => stopped.into_failure().map_or(Ok(Exit::Done), Err),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::{Config, ConfigCommand, ConfigFormat};
 use crate::exit::{Exit, Failure};
-use crate::output::{Data, Stopped};
+use crate::output::printed;
 
 /// The widest line of a meaning, as terminals have it.
 const WIDTH: usize = 80;
@@ -40,15 +40,6 @@ fn list(args: &Config) -> Result<Exit, Failure> {
         }
         Ok(())
     })
-}
-
-/// Prints on standard output, as long as somebody reads it.
-fn printed(print: impl FnOnce(&mut Data) -> Result<(), Stopped>) -> Result<Exit, Failure> {
-    let mut data = Data::stdout();
-    match print(&mut data).and_then(|()| data.flush()) {
-        Ok(()) => Ok(Exit::Done),
-        Err(stopped) => stopped.into_failure().map_or(Ok(Exit::Done), Err),
-    }
 }
 
 /// Whether the setting is meant by a name, or by the part of it before a `*`.

@@ -6,7 +6,7 @@ use raban::partitioner::murmur2;
 
 use crate::args::{KeyFormat, Partition, Partitioner};
 use crate::exit::{Exit, Failure};
-use crate::output::{Data, Stopped};
+use crate::output::printed;
 
 pub(crate) fn run(args: &Partition) -> Result<Exit, Failure> {
     // All keys are read before the first is printed: a wrong one leaves no half output.
@@ -16,20 +16,15 @@ pub(crate) fn run(args: &Partition) -> Result<Exit, Failure> {
         .map(|text| key(text, args.key_format).map(|key| (text.as_encoded_bytes(), key)))
         .collect::<Result<Vec<_>, _>>()?;
     let Partitioner::Murmur2 = args.partitioner;
-    let print = || -> Result<(), Stopped> {
-        let mut data = Data::stdout();
+    printed(|data| {
         for (text, key) in &keys {
             data.write(text)?;
             data.write(
                 format!("\t{}\n", murmur2::partition_for_key(key, args.partitions)).as_bytes(),
             )?;
         }
-        data.flush()
-    };
-    match print().map_err(Stopped::into_failure) {
-        Ok(()) | Err(None) => Ok(Exit::Done),
-        Err(Some(failure)) => Err(failure),
-    }
+        Ok(())
+    })
 }
 
 fn key(text: &OsStr, format: KeyFormat) -> Result<Vec<u8>, Failure> {

@@ -6,10 +6,10 @@ use std::path::Path;
 use raban::config::{EffectiveValue, Source, Treatment};
 use serde::Serialize;
 
-use super::printed;
 use crate::args::{ConfigCheck, ConfigFormat};
 use crate::cluster::{parse_properties, set_properties};
 use crate::exit::{Exit, Failure};
+use crate::output::printed;
 use crate::progress::tell;
 
 pub(super) fn run(args: &ConfigCheck) -> Result<Exit, Failure> {
