@@ -36,6 +36,8 @@ pub(crate) struct TopicMetadata {
     pub(crate) topic: Arc<Topic>,
     /// Zero where the brokers are older than topic ids (2.8).
     pub(crate) id: Uuid,
+    /// The last id that was told of it. Another one tells of a topic made anew; none tells nothing.
+    pub(crate) told_id: Uuid,
     pub(crate) queues: Vec<PartitionId>,
     /// Asked for with each refresh; idle topics aren't.
     pub(crate) in_use: bool,
@@ -94,6 +96,7 @@ impl Metadata {
             .or_insert_with(|| TopicMetadata {
                 topic: Arc::clone(topic),
                 id: Uuid::ZERO,
+                told_id: Uuid::ZERO,
                 queues: Vec::new(),
                 in_use: true,
             });
@@ -192,6 +195,12 @@ impl Metadata {
     /// The id of a topic in use; zero where it isn't known.
     pub(crate) fn topic_id(&self, name: &str) -> Uuid {
         self.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id)
+    }
+
+    /// Whether the topic was made anew since it was known by this id.
+    pub(crate) fn is_made_anew(&self, name: &str, id: Uuid) -> bool {
+        let told = self.topics.get(name).map(|topic| topic.told_id);
+        !id.is_zero() && told.is_some_and(|told| told != id)
     }
 }
 

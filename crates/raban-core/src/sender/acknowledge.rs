@@ -152,8 +152,7 @@ impl Sender {
         }
         let in_doubt = entry.in_doubt && !code.is_none();
         if in_doubt && self.is_lost_track_of(id, index, sent) {
-            self.lose_track(id, index);
-            self.evaluate(now, id);
+            self.cannot_tell(now, id, Unresolved::TopicRecreated);
             return;
         }
         match verdict(code, situation) {
@@ -208,25 +207,25 @@ impl Sender {
         let outcome = AttemptOutcome::Unanswered(cause);
         let entry = &mut queue.entries[index];
         entry.in_doubt = true;
-        if !entry.unanswered_by.contains(&sent.broker) {
-            entry.unanswered_by.push(sent.broker);
-        }
+        entry.unanswered = true;
         entry.note(sent, outcome.clone(), now);
         if self.is_lost_track_of(id, index, sent) {
-            self.lose_track(id, index);
+            self.cannot_tell(now, id, Unresolved::TopicRecreated);
         } else {
             self.retry(now, id, index, outcome);
+            self.evaluate(now, id);
         }
-        self.evaluate(now, id);
     }
 
     /// Whether the topic was made anew since the attempt: its log tells nothing of it. An id that wasn't known then, for
     /// an older broker had told of the topic, is no news.
     fn is_lost_track_of(&self, id: PartitionId, index: usize, sent: Sent) -> bool {
         let queue = &self.queues[id.0 as usize];
-        queue.entries[index].is_live()
-            && !sent.topic_id.is_zero()
-            && sent.topic_id != self.metadata.topic_id(&queue.partition.topic)
+        self.config.enable_idempotence
+            && queue.entries[index].is_live()
+            && self
+                .metadata
+                .is_made_anew(&queue.partition.topic, sent.topic_id)
     }
 
     /// With `acks=0` the write is the outcome; who flushes waits for a [barrier](super::barrier).

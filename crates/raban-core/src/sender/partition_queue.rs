@@ -73,8 +73,8 @@ pub(crate) struct Entry {
     /// An attempt under this stamp may have put it into the log without saying so. Only an answer
     /// about the log clears it, never a later rejection.
     pub(crate) in_doubt: bool,
-    /// Brokers that didn't answer an attempt under this stamp: a copy of it may come late there.
-    pub(crate) unanswered_by: Vec<i32>,
+    /// An attempt under this stamp wasn't answered: a copy of it may come late.
+    pub(crate) unanswered: bool,
     /// The same as `in_doubt` of an earlier stamp, which the policy `resend` gave up.
     pub(crate) was_in_doubt: bool,
     /// A later attempt was refused for good with this. The batch fails with it, unless it is in the
@@ -267,7 +267,7 @@ impl Entry {
             attempts: 0,
             refusals: 0,
             in_doubt: false,
-            unanswered_by: Vec::new(),
+            unanswered: false,
             was_in_doubt: false,
             refused: None,
         }
@@ -298,7 +298,7 @@ impl Entry {
     pub(crate) fn leave_in_doubt(&mut self) {
         self.was_in_doubt |= self.in_doubt;
         self.in_doubt = false;
-        self.unanswered_by.clear();
+        self.unanswered = false;
     }
 
     pub(crate) fn may_have_been_written(&self) -> bool {

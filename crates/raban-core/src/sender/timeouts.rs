@@ -9,7 +9,6 @@ use super::partition_queue::{Doubt, Entry, EntryBatch};
 use super::timers::Timer;
 use crate::accumulator::partition::{Front, PartitionId};
 use crate::batch::SealedBatch;
-use crate::config::InDoubtPolicy;
 use crate::connection::ConnectionId;
 use crate::error::{Cause, ErrorKind, Unresolved};
 use crate::time::Instant;
@@ -150,7 +149,7 @@ impl Sender {
 
     /// The topic was made anew: its log knows none of our sequences. What may be in the old log
     /// stays in doubt, the rest begins a new sequence.
-    pub(super) fn begin_anew(&mut self, id: PartitionId) {
+    pub(super) fn begin_anew(&mut self, now: Instant, id: PartitionId) {
         let queue = self.queue(id);
         queue.confirmed = false;
         queue.log_append_time = None;
@@ -159,23 +158,8 @@ impl Sender {
             ..Doubt::default()
         };
         queue.sequences.want_bump(Some(ErrorCode::UNKNOWN_TOPIC_ID));
-        let mut index = 0;
-        while let Some(entry) = self.queue(id).entries.get(index) {
-            if entry.in_doubt && entry.sent.is_none() && entry.is_live() {
-                self.lose_track(id, index);
-            }
-            index += 1;
-        }
-    }
-
-    /// What is in doubt was sent to a topic that is no more: only the policy can decide.
-    pub(super) fn lose_track(&mut self, id: PartitionId, index: usize) {
-        match self.config.in_doubt_policy {
-            InDoubtPolicy::Fail if self.config.enable_idempotence => {
-                let reason = Unresolved::TopicRecreated;
-                self.fail(id, index, ErrorKind::Unresolved { reason });
-            }
-            _ => self.queue(id).entries[index].leave_in_doubt(),
+        if self.config.enable_idempotence {
+            self.cannot_tell(now, id, Unresolved::TopicRecreated);
         }
     }
 

@@ -91,14 +91,17 @@ impl Sender {
                 .topics
                 .get_mut(name)
                 .expect("it was asked for");
-            let before = entry.id;
+            let before = entry.told_id;
+            if has_id {
+                entry.told_id = id;
+            }
             let queues = &self.queues;
             let denied = |id: &PartitionId| queues[id.0 as usize].leader_denies;
             // A broker older than topic ids tells nothing of them; an id that leaders deny is worth nothing.
-            if !id.is_zero() || entry.queues.iter().any(denied) {
+            if has_id || entry.queues.iter().any(denied) {
                 entry.id = id;
             }
-            !before.is_zero() && !id.is_zero() && before != id
+            has_id && !before.is_zero() && before != id
         };
         while self.metadata.topics[name].queues.len() < news.len() {
             self.add_partition(name);
@@ -107,7 +110,7 @@ impl Sender {
         let mut leaderless = false;
         for (index, id) in queues.iter().enumerate() {
             if recreated {
-                self.begin_anew(*id);
+                self.begin_anew(now, *id);
             }
             // A partition that is gone has no leader any more.
             let (leader, epoch) = news

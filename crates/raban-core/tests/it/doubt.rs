@@ -100,19 +100,25 @@ fn a_forgotten_producer_reads_and_sends_only_what_is_absent() {
     assert_eq!(offsets(&deliveries), [1, 2, 3]);
 }
 
+/// A record of two days ago.
+fn send_old(harness: &mut Harness) -> Delivery {
+    let old = NewRecord {
+        partition: Some(0),
+        value: Some(b"old"),
+        timestamp: Some(harness.now.wall_ms - 2 * 24 * 3600 * 1000),
+        ..NewRecord::default()
+    };
+    let delivery = harness.enqueue(&old).unwrap();
+    harness.run();
+    delivery
+}
+
 #[test]
 fn old_records_are_looked_for_and_not_sent_again() {
     for appended in [1, 0] {
         let mut harness = Harness::new(&[]);
         harness.begin_log();
-        let old = NewRecord {
-            partition: Some(0),
-            value: Some(b"old"),
-            timestamp: Some(harness.now.wall_ms - 2 * 24 * 3600 * 1000),
-            ..NewRecord::default()
-        };
-        let delivery = harness.enqueue(&old).unwrap();
-        harness.run();
+        let delivery = send_old(&mut harness);
         harness.lose_answers(appended);
         harness.advance(SECOND);
         assert!(harness.produced.is_empty());
@@ -527,5 +533,59 @@ fn a_batch_refused_before_one_that_may_be_in_the_log_is_not_sent_behind_it() {
     assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
     assert!(!failure(&deliveries[0]).may_have_been_written());
     assert_eq!(reason(&deliveries[1]), Unresolved::ReadDenied);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn a_batch_refused_before_one_that_a_topic_made_anew_may_have_is_not_sent_behind_it() {
+    let mut harness = Harness::new(&[("metadata.max.age.ms", "2000")]);
+    harness.begin_log();
+    let deliveries = harness.send_each(&["a", "b"]);
+    harness.topic_id = raban_protocol::primitives::Uuid([9; 16]);
+    harness.advance(SECOND * 3);
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS);
+    harness.answer_next(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+    harness.advance(SECOND);
+    assert_eq!(reason(&deliveries[0]), Unresolved::Overtaken);
+    assert!(!failure(&deliveries[0]).may_have_been_written());
+    assert_eq!(reason(&deliveries[1]), Unresolved::TopicRecreated);
+    assert!(harness.produced.is_empty());
+}
+
+#[test]
+fn an_older_broker_that_tells_no_topic_id_tells_of_no_topic_made_anew() {
+    let mut harness = Harness::new(&[]);
+    harness.partitions = 2;
+    harness.leaders.insert(1, 1);
+    harness.begin_log();
+    let delivery = harness.send("a");
+    let other = NewRecord {
+        partition: Some(1),
+        value: Some(b"other"),
+        ..NewRecord::default()
+    };
+    let _other = harness.enqueue(&other).unwrap();
+    harness.run();
+    let other = harness.produced.pop_back().unwrap();
+    harness.topic_id = raban_protocol::primitives::Uuid::ZERO;
+    harness.answer(&other, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    harness.advance(SECOND);
+    harness.lose_answers(1);
+    harness.log.producer = None;
+    harness.advance(SECOND);
+    assert_eq!(offsets(&[delivery]), [1]);
+}
+
+#[test]
+fn a_leader_of_before_may_lead_again_and_take_a_copy_of_old_records() {
+    let mut harness = Harness::new(&[("metadata.max.age.ms", "2000")]);
+    harness.begin_log();
+    let delivery = send_old(&mut harness);
+    harness.leaders.insert(0, 1);
+    harness.leader_epoch = 1;
+    harness.advance(SECOND * 3);
+    harness.lose_answers(0);
+    harness.advance(SECOND);
+    assert_eq!(reason(&delivery), Unresolved::LateCopy);
     assert!(harness.produced.is_empty());
 }

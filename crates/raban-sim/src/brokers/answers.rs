@@ -18,6 +18,9 @@ use crate::stage::Stage;
 /// An epoch that leaves room for two bumps.
 const LATE_EPOCH: i16 = i16::MAX - 3;
 
+/// Brokers that fetch in an earlier version can't be asked for their producers either.
+const FETCH_BESIDE_DESCRIBE_PRODUCERS: i16 = 12;
+
 /// What is to be known of a request when its answer comes.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -142,6 +145,9 @@ impl Brokers {
                 };
                 if let Some(log) = self.history.logs.iter_mut().rfind(asked) {
                     log.disturbed = true;
+                    if version < FETCH_BESIDE_DESCRIBE_PRODUCERS {
+                        log.amnesia.denied_at = Some(stage.now);
+                    }
                 }
             }
         }

@@ -80,8 +80,10 @@ pub(crate) struct Subject {
     pub(crate) refused: bool,
     /// A batch behind it was acknowledged.
     pub(crate) overtaken: bool,
-    /// No copy of it can come late: the leader is none of those that didn't answer.
-    pub(crate) fenced: bool,
+    /// What is on its way is judged by its answer.
+    pub(crate) in_flight: bool,
+    /// No copy of it can come late: each attempt was answered.
+    pub(crate) answered: bool,
     /// Its records are young enough for a leader to recognise a copy of it for a while: without that
     /// both a late copy and one sent again would be appended.
     pub(crate) remembered: bool,
@@ -133,9 +135,10 @@ pub(crate) fn decide(
     let mut conclusions = Vec::with_capacity(row.len());
     for (index, subject) in row.iter().enumerate() {
         let overtaken = subject.overtaken || last_found.is_some_and(|last| index < last);
-        let may_resend = !broken && !subject.refused && (subject.remembered || subject.fenced);
+        let may_resend = !broken && !subject.refused && (subject.remembered || subject.answered);
         let is_refused = |stamp| subject.remembered && !late && !follows && state.refuses(stamp);
         let conclusion = match (subject.place, subject.stamp) {
+            _ if subject.in_flight => Conclusion::Keep,
             (Some(place), _) => Conclusion::InLog(place),
             _ if subject.ghost => Conclusion::Hole,
             (_, None) => Conclusion::Keep,
@@ -148,14 +151,14 @@ pub(crate) fn decide(
                 // It was taken out of the log before that was read.
                 None if state.has(stamp) => Conclusion::Undecided(Unresolved::LogStartMoved),
                 None if may_resend && (follows || state.takes(stamp)) => Conclusion::SendAgain,
-                None if subject.fenced || is_refused(stamp) => Conclusion::Absent,
+                None if subject.answered || is_refused(stamp) => Conclusion::Absent,
                 None => Conclusion::Undecided(Unresolved::LateCopy),
             },
         };
         // The state may be older than what was read: a late copy came in between.
         follows = matches!(conclusion, Conclusion::SendAgain | Conclusion::InLog(_));
         let lost = matches!(conclusion, Conclusion::Hole | Conclusion::Undecided(_));
-        late |= lost && !subject.fenced;
+        late |= lost && !subject.answered;
         broken |= lost || conclusion == Conclusion::Absent;
         conclusions.push(conclusion);
     }
@@ -168,7 +171,8 @@ fn keep_order(row: &[Subject], conclusions: &mut [Conclusion]) {
     let undecided = |conclusion: &Conclusion| matches!(conclusion, Conclusion::Undecided(_));
     let last = conclusions.iter().rposition(undecided).unwrap_or(0);
     for (subject, conclusion) in row.iter().zip(conclusions).take(last) {
-        if *conclusion == Conclusion::Keep && subject.stamp.is_some() {
+        let is_unsent = subject.stamp.is_some() && !subject.in_flight;
+        if *conclusion == Conclusion::Keep && is_unsent {
             *conclusion = Conclusion::Undecided(Unresolved::Overtaken);
         }
     }
@@ -203,7 +207,8 @@ mod tests {
             place: None,
             refused: false,
             overtaken: false,
-            fenced: false,
+            in_flight: false,
+            answered: false,
             remembered: true,
         }
     }
@@ -234,9 +239,13 @@ mod tests {
             stamp: None,
             ..sure(0)
         };
-        let fenced = |base| Subject {
-            fenced: true,
+        let answered = |base| Subject {
+            answered: true,
             ..doubt(base)
+        };
+        let in_flight = Subject {
+            in_flight: true,
+            ..doubt(9)
         };
         let old = |base| Subject {
             remembered: false,
@@ -329,6 +338,14 @@ mod tests {
                 vec![Undecided(Overtaken), Undecided(Unresolved::OldBroker), Keep],
             ),
             (
+                "what is on its way is judged by its answer",
+                vec![in_flight, doubt(10)],
+                State::Unknown,
+                Some(Unresolved::TopicRecreated),
+                false,
+                vec![Keep, Undecided(Unresolved::TopicRecreated)],
+            ),
+            (
                 "a ghost in the log keeps the sequence",
                 vec![
                     Subject {
@@ -367,8 +384,8 @@ mod tests {
                 vec![Absent],
             ),
             (
-                "behind a hole, from a leader of before",
-                vec![ghost(10), fenced(11)],
+                "behind a hole, and each attempt was answered",
+                vec![ghost(10), answered(11)],
                 State::Absent,
                 None,
                 false,
@@ -389,13 +406,13 @@ mod tests {
                 vec![Undecided(LateCopy); 2],
             ),
             (
-                "refused by another leader",
+                "refused, and each attempt was answered",
                 vec![
                     Subject {
                         refused: true,
-                        ..fenced(10)
+                        ..answered(10)
                     },
-                    fenced(11),
+                    answered(11),
                 ],
                 KNOWN,
                 None,
@@ -411,9 +428,9 @@ mod tests {
                 vec![Undecided(LateCopy); 2],
             ),
             (
-                "of old records no copy comes from a leader of before",
+                "of old records no copy comes where each attempt was answered",
                 vec![Subject {
-                    fenced: true,
+                    answered: true,
                     ..old(10)
                 }],
                 State::Absent,
@@ -486,8 +503,8 @@ mod tests {
                 vec![Undecided(LateCopy); 2],
             ),
             (
-                "before a bump, from a leader of before",
-                vec![fenced(10)],
+                "before a bump, and each attempt was answered",
+                vec![answered(10)],
                 State::Absent,
                 None,
                 true,

@@ -113,17 +113,12 @@ impl Sender {
                 .filter(|_| !entry.is_decided())
                 .and_then(|stamp| read.and_then(|reading| reading.place_of(stamp))),
             refused: entry.refused.is_some(),
-            // What is on its way is judged by its answer.
-            overtaken: entry.sent.is_none()
-                && entry
-                    .stamp
-                    .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
+            overtaken: entry
+                .stamp
+                .is_some_and(|stamp| queue.sequences.has_overtaken(stamp)),
+            in_flight: entry.sent.is_some(),
+            answered: !entry.unanswered || self.config.has(Mutant::AbsentIsNever),
             remembered: self.is_young(entry),
-            fenced: self.config.has(Mutant::AbsentIsNever)
-                || !entry
-                    .unanswered_by
-                    .iter()
-                    .any(|broker| Some(*broker) == queue.leader),
         };
         queue.entries.iter().map(subject).collect()
     }
@@ -202,7 +197,7 @@ impl Sender {
             Conclusion::Absent => {
                 self.queue(id).sequences.want_bump(None);
                 entry.in_doubt = false;
-                entry.unanswered_by.clear();
+                entry.unanswered = false;
                 match entry.refused.take() {
                     // No longer in doubt, it is refused once more, and then taken apart.
                     Some(ErrorKind::Rejected { code, .. }) if may_be_taken_apart(code) => {
