@@ -38,7 +38,7 @@ use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
 use crate::delivery::{BatchResult, Delivery};
 use crate::error::{Cause, EnqueueError, ErrorKind};
-use crate::metrics::{Counters, Metrics};
+use crate::metrics::{Metrics, Recorder};
 use crate::mutant::Mutant;
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
@@ -60,7 +60,7 @@ pub struct Accumulator {
     pub(crate) memory: Arc<Memory>,
     pub(crate) generations: Arc<Generations>,
     pub(crate) closing: Arc<Closing>,
-    pub(crate) counters: Counters,
+    pub(crate) recorder: Recorder,
     trouble: Mutex<Option<Cause>>,
 }
 
@@ -90,7 +90,7 @@ impl Accumulator {
             waits,
             generations: Arc::default(),
             closing: Arc::default(),
-            counters: Counters::default(),
+            recorder: Recorder::new(&config),
             trouble: Mutex::default(),
             config,
         })
@@ -149,13 +149,7 @@ impl Accumulator {
         if self.generations.is_closing() {
             return Err(ErrorKind::Closed.into());
         }
-        let timestamp = record.timestamp.unwrap_or(now.wall_ms);
-        let bytes = RecordRef {
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-        };
-        self.validate(timestamp, &bytes)?;
+        let measured = self.validate(now, record)?;
         let view = topic.view();
         let partitions = match &*view {
             TopicView::Known(partitions) => partitions,
@@ -165,7 +159,7 @@ impl Accumulator {
             _ => return Err(Blocked::Metadata { newer_than: 0 }),
         };
         let partition = self.choose_partition(topic, partitions, record)?;
-        let appended = self.append(now, topic, partition, timestamp, &bytes, call)?;
+        let appended = self.append(now.instant, topic, partition, &measured, call)?;
         if record.partition.is_none() && (record.key.is_none() || self.config.ignore_keys) {
             topic.sticky.took(
                 partition.index,
@@ -178,11 +172,17 @@ impl Accumulator {
         Ok(appended.delivery)
     }
 
-    fn validate(&self, timestamp: i64, record: &RecordRef<'_>) -> Result<(), Blocked> {
+    fn validate<'a>(&self, now: Now, record: &NewRecord<'a>) -> Result<Measured<'a>, Blocked> {
+        let timestamp = record.timestamp.unwrap_or(now.wall_ms);
         if timestamp < 0 {
             return Err(ErrorKind::InvalidTimestamp(timestamp).into());
         }
-        let size = record_upper_bound(record);
+        let record = RecordRef {
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        };
+        let size = record_upper_bound(&record);
         let limits = [
             (self.config.max_request_size, "max.request.size"),
             (self.config.buffer_memory, "buffer.memory"),
@@ -197,7 +197,11 @@ impl Accumulator {
                 .into());
             }
         }
-        Ok(())
+        Ok(Measured {
+            timestamp,
+            record,
+            size,
+        })
     }
 
     fn choose_partition<'a>(
@@ -227,18 +231,18 @@ impl Accumulator {
 
     fn append(
         &self,
-        now: Now,
+        now: Instant,
         topic: &Topic,
         partition: &Arc<Partition>,
-        timestamp: i64,
-        record: &RecordRef<'_>,
+        measured: &Measured<'_>,
         call: Option<WaitId>,
     ) -> Result<Appended, Blocked> {
+        let (timestamp, record) = (measured.timestamp, &measured.record);
         let batch_size = self.batch_limit(topic, partition);
         loop {
             let mut state = partition.lock();
             if state.open.is_none() {
-                self.open_batch(now.instant, topic, partition, &mut state, record, call)?;
+                self.open_batch(now, topic, partition, &mut state, measured.size, call)?;
                 self.signal_locked(partition, &mut state);
             }
             let line = state.line();
@@ -251,7 +255,7 @@ impl Accumulator {
                 let taken = state.take_open();
                 state.filled = len > batch_size;
                 drop(state);
-                self.seal(now.instant, partition, taken);
+                self.seal(now, partition, taken);
                 continue;
             }
             let grown = grown_capacity(open.capacity(), len - HEADER_LEN, batch_size);
@@ -264,13 +268,14 @@ impl Accumulator {
                 state.held += more;
             }
             let open = state.open.as_mut().expect("opened above");
+            open.largest_record = open.largest_record.max(measured.size);
             let delivery = open.append(timestamp, record);
             let bytes = len - before;
             let full = len >= batch_size;
             let sealing = if full { state.take_open() } else { None };
             state.filled |= full;
             drop(state);
-            self.seal(now.instant, partition, sealing);
+            self.seal(now, partition, sealing);
             return Ok(Appended {
                 delivery,
                 bytes,
@@ -296,10 +301,9 @@ impl Accumulator {
         topic: &Topic,
         partition: &Arc<Partition>,
         state: &mut PartitionState,
-        record: &RecordRef<'_>,
+        need: usize,
         call: Option<WaitId>,
     ) -> Result<(), Blocked> {
-        let need = record_upper_bound(record);
         let batch_size = self.config.batch_size;
         let capacity = if need > batch_size {
             need
@@ -353,14 +357,14 @@ impl Accumulator {
                 self.signal_locked(partition, &mut state);
                 drop(state);
                 self.memory.release(released, line, unused);
-                self.fail_abandoned(partition);
+                self.fail_abandoned(now, partition);
             }
             Err(spent) => {
                 state.fill(ticket, None);
                 self.signal_locked(partition, &mut state);
                 drop(state);
-                self.counters.failed(spent.count);
-                self.generations.settle_batch(spent.generation);
+                self.recorder.failed(now, &partition.topic, spent.count);
+                self.generations.settle_batch(now, spent.generation);
                 self.release(partition, spent);
             }
         }
@@ -383,12 +387,12 @@ impl Accumulator {
     }
 
     /// Waits until all that was accepted before is settled; sends it without lingering.
-    pub fn flush(&self, _now: Now) -> Flush {
+    pub fn flush(&self, now: Now) -> Flush {
         let ended = self.generations.begin_flush();
         let generation =
             ended - u64::from(self.config.has(Mutant::FlushIgnoresGeneration) && ended > 0);
         self.signal.wake();
-        Flush::new(Arc::clone(&self.generations), generation)
+        Flush::new(Arc::clone(&self.generations), generation, now.instant)
     }
 
     /// Begins to close: nothing more is accepted, what was accepted is sent, and what isn't
@@ -406,10 +410,17 @@ impl Accumulator {
         self.generations.is_closing()
     }
 
-    /// Counts since the start, by Kafka's names.
-    pub fn metrics(&self) -> Metrics {
-        self.counters
-            .snapshot(self.memory.capacity(), self.memory.available())
+    /// What the producer tells of itself now.
+    pub fn metrics(&self, now: Now) -> Metrics {
+        let flush_time = self.generations.flush_time();
+        Metrics {
+            client_id: self.config.client_id().into(),
+            flush_time_ns_total: u64::try_from(flush_time.as_nanos()).unwrap_or(u64::MAX),
+            waiting_threads: self.memory.waiting() as u64,
+            buffer_total_bytes: self.memory.capacity() as u64,
+            buffer_available_bytes: self.memory.available() as u64,
+            ..self.recorder.snapshot(now.instant)
+        }
     }
 
     /// Who is woken when the sender has something to look at: at most once until it has looked.
@@ -432,6 +443,14 @@ impl Accumulator {
 fn refused(topic: &Topic, code: ErrorCode) -> EnqueueError {
     let topic = Arc::clone(topic.shared_name());
     ErrorKind::TopicRefused { topic, code }.into()
+}
+
+/// A record that may be accepted.
+struct Measured<'a> {
+    timestamp: i64,
+    record: RecordRef<'a>,
+    /// The most bytes that it may come to, with its batch's header.
+    size: usize,
 }
 
 struct Appended {

@@ -31,6 +31,8 @@ pub(crate) struct OpenBatch {
     result: Arc<BatchResult>,
     pub(crate) opened: Instant,
     pub(crate) generation: Generation,
+    /// The most bytes that one of its records may come to, with the batch's header.
+    pub(crate) largest_record: usize,
 }
 
 impl OpenBatch {
@@ -45,6 +47,7 @@ impl OpenBatch {
             result,
             opened,
             generation,
+            largest_record: 0,
         }
     }
 
@@ -92,6 +95,7 @@ impl OpenBatch {
             result,
             opened,
             generation,
+            largest_record,
         } = self;
         match records.seal(codec, BytesMut::new()) {
             Ok((records, unused)) => {
@@ -108,6 +112,7 @@ impl OpenBatch {
                         result,
                         opened,
                         sealed: now,
+                        largest_record,
                         generation,
                         held,
                     },
@@ -150,6 +155,8 @@ pub(crate) struct SealedBatch {
     pub(crate) opened: Instant,
     /// When it took its last record.
     pub(crate) sealed: Instant,
+    /// The most bytes that one of its records may come to, with the batch's header.
+    pub(crate) largest_record: usize,
     generation: Generation,
     held: usize,
 }

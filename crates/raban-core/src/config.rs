@@ -90,6 +90,12 @@ pub struct Config {
     pub metadata_max_idle: Duration,
     /// `metadata.recovery.rebootstrap.trigger.ms`; `None` with `metadata.recovery.strategy=none`.
     pub rebootstrap_trigger: Option<Duration>,
+    /// `metrics.sample.window.ms`.
+    pub metrics_sample_window: Duration,
+    /// `metrics.num.samples`, at least 1.
+    pub metrics_num_samples: u32,
+    /// `statistics.interval.ms`; `None`: never.
+    pub statistics_interval: Option<Duration>,
     /// What one should know about the settings although they work.
     pub warnings: Vec<ConfigWarning>,
     /// A fault put in on purpose.
@@ -154,6 +160,11 @@ impl Config {
         Self::from_settings(&properties.into_iter().collect())
     }
 
+    /// `client.id`, or the name that a producer gives itself.
+    pub fn client_id(&self) -> &str {
+        self.client_id.as_deref().unwrap_or("raban")
+    }
+
     /// Checks `settings`.
     ///
     /// # Errors
@@ -213,6 +224,11 @@ impl Config {
                 .text("metadata.recovery.strategy")
                 .eq_ignore_ascii_case("rebootstrap")
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
+            metrics_sample_window: checked.duration("metrics.sample.window.ms"),
+            metrics_num_samples: u32::try_from(checked.number("metrics.num.samples"))
+                .unwrap_or(u32::MAX),
+            statistics_interval: Some(checked.duration("statistics.interval.ms"))
+                .filter(|interval| !interval.is_zero()),
             warnings: std::mem::take(&mut checked.warnings),
             #[cfg(feature = "mutants")]
             mutant: None,

@@ -189,6 +189,10 @@ impl Connection {
         self.state != State::Ready
     }
 
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state != State::Connecting
+    }
+
     /// The connection stands: the first request asks for the versions.
     pub(crate) fn negotiate(&mut self, client_id: &str, deadline: Instant) -> Frame {
         self.state = State::Negotiating;

@@ -55,7 +55,7 @@ pub use connection::{CloseReason, ConnectError, ConnectionId};
 pub use delivery::Delivery;
 pub use error::{Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved};
 pub use event::{Event, Level};
-pub use metrics::Metrics;
+pub use metrics::{Distribution, Meter, Metric, Metrics, NodeMetrics, TopicMetrics};
 pub use partitioner::murmur2;
 pub use record::{Header, NewRecord, RecordMetadata};
 pub use sender::{Action, Sender};

@@ -122,7 +122,7 @@ impl App {
     }
 
     fn assert_memory_is_back(&self) {
-        let metrics = self.accumulator.metrics();
+        let metrics = self.accumulator.metrics(Now::default());
         assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
     }
 }

@@ -113,7 +113,7 @@ impl World<'_> {
     }
 
     fn check_memory(&mut self) {
-        let metrics = self.accumulator.metrics();
+        let metrics = self.accumulator.metrics(self.stage.producer_now());
         let held = metrics.buffer_total_bytes - metrics.buffer_available_bytes;
         if held > 0 {
             self.stage.violate(Violation::new(

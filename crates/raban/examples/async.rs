@@ -37,6 +37,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     producer.close(Duration::from_secs(10)).await?;
-    println!("{} records sent", producer.metrics().record_send_total);
+    println!("{} records sent", producer.metrics().record_send.total);
     Ok(())
 }

@@ -130,7 +130,7 @@ impl std::fmt::Debug for Admin {
 }
 
 /// Settings for an [`Admin`]: those of a producer about servers, connections and timeouts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct AdminBuilder {
     settings: Builder,
 }

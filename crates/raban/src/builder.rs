@@ -12,6 +12,9 @@ use raban_protocol::compression::Compression;
 use crate::clock::Clock;
 use crate::driver;
 use crate::producer::{Producer, Shared};
+#[cfg(feature = "json")]
+use crate::reporter::log_statistics;
+use crate::reporter::{MetricsReporter, Reporting};
 use crate::transport::SocketOptions;
 
 /// Settings for a [`Producer`]. What isn't set has Kafka's default; of two values for one setting
@@ -33,9 +36,10 @@ use crate::transport::SocketOptions;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Builder {
     settings: Settings,
+    reporting: Vec<Reporting>,
 }
 
 impl Builder {
@@ -136,6 +140,34 @@ impl Builder {
         self.set("retries", retries.to_string())
     }
 
+    /// Has `reporter` take the metrics at this interval (at least 1 ms), on a thread of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), raban::StartError> {
+    /// let producer = raban::Producer::builder()
+    ///     .bootstrap_servers("localhost:9092")
+    ///     .metrics_reporter(Duration::from_secs(10), |metrics: &raban::Metrics| {
+    ///         let latency = metrics.request_latency;
+    ///         println!("{:.0} records/s, p99 {} ms", metrics.record_send.rate, latency.p99);
+    ///     })
+    ///     .build()?;
+    /// # drop(producer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics_reporter(
+        mut self,
+        every: Duration,
+        reporter: impl MetricsReporter + 'static,
+    ) -> Self {
+        self.reporting.push(Reporting {
+            every: every.max(Duration::from_millis(1)),
+            reporter: Box::new(reporter),
+        });
+        self
+    }
+
     pub(crate) fn as_settings(&self) -> &Settings {
         &self.settings
     }
@@ -155,18 +187,28 @@ impl Builder {
         let clock = Clock::new();
         let delivery_timeout = config.delivery_timeout;
         let options = SocketOptions::of(&config);
-        let name = config
-            .client_id
-            .clone()
-            .unwrap_or_else(|| "raban".to_owned());
+        let name = config.client_id().to_owned();
+        let mut reporting = self.reporting;
+        reporting.extend(statistics(&config)?);
         let (accumulator, sender) =
             raban_core::new(config, RandomState::new().build_hasher().finish());
         let abandoned = Arc::new(OnceLock::new());
+        let mut reporters = Vec::new();
+        for reporting in reporting {
+            let (alive, end) = std::sync::mpsc::channel();
+            reporting
+                .start(&name, Arc::clone(&accumulator), clock, end)
+                .map_err(StartError::Thread)?;
+            reporters.push(alive);
+        }
         let at_end = {
             let (accumulator, abandoned) = (Arc::clone(&accumulator), Arc::clone(&abandoned));
             move || {
+                drop(reporters);
                 if let Some(failed_before) = abandoned.get() {
-                    warn_of_failed(accumulator.metrics().record_error_total - failed_before);
+                    warn_of_failed(
+                        accumulator.metrics(clock.now()).record_error.total - failed_before,
+                    );
                 }
             }
         };
@@ -182,6 +224,24 @@ impl Builder {
                 _keep: keep,
             }),
         })
+    }
+}
+
+/// What `statistics.interval.ms` asks for.
+#[cfg(feature = "json")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn statistics(config: &Config) -> Result<Option<Reporting>, StartError> {
+    Ok(config.statistics_interval.map(|every| Reporting {
+        every,
+        reporter: Box::new(log_statistics),
+    }))
+}
+
+#[cfg(not(feature = "json"))]
+fn statistics(config: &Config) -> Result<Option<Reporting>, StartError> {
+    match config.statistics_interval {
+        None => Ok(None),
+        Some(_) => Err(StartError::NoJson),
     }
 }
 
@@ -255,6 +315,11 @@ pub enum StartError {
     /// The embedded broker can't be had.
     #[error("no embedded broker: {0}")]
     Broker(String),
+    /// `statistics.interval.ms` is set in a build without the feature `json`.
+    #[error(
+        "statistics.interval.ms writes JSON, which this build of raban can't; build it with the feature `json`, or take the metrics with Builder::metrics_reporter"
+    )]
+    NoJson,
     /// The system gives no thread or no way to wait for sockets.
     #[error("no thread for the client: {0}")]
     Thread(io::Error),

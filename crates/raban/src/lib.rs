@@ -57,6 +57,7 @@ pub mod embedded;
 mod producer;
 mod reader;
 mod record;
+mod reporter;
 mod serializer;
 mod signal;
 mod topic;
@@ -72,6 +73,7 @@ pub use delivery::Delivery;
 pub use producer::{CloseError, Producer, SendManyReport, TryEnqueueError};
 pub use reader::{ReadError, ReadRecord, Reader, ReaderBuilder};
 pub use record::{Payload, Record};
+pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
@@ -83,8 +85,9 @@ pub use raban_core::config::{
     Acks, ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning, Settings,
 };
 pub use raban_core::{
-    Attempt, AttemptOutcome, Cause, EnqueueError, ErrorKind, Found, Header, Metrics, PartitionInfo,
-    ProduceError, RecordMetadata, Resolution, ResolvedBy, Speaks, Trail, Unresolved,
+    Attempt, AttemptOutcome, Cause, Distribution, EnqueueError, ErrorKind, Found, Header, Meter,
+    Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, RecordMetadata, Resolution,
+    ResolvedBy, Speaks, TopicMetrics, Trail, Unresolved,
 };
 pub use raban_protocol::compression::Compression;
 pub use raban_protocol::error_code::ErrorCode;

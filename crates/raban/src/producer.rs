@@ -233,9 +233,9 @@ impl Producer {
         .await
     }
 
-    /// A snapshot of the producer's counts.
+    /// What the producer tells of itself, as typed values and under Kafka's names.
     pub fn metrics(&self) -> Metrics {
-        self.shared.accumulator.metrics()
+        self.shared.accumulator.metrics(self.shared.clock.now())
     }
 
     /// A handle for one topic, for bytes at first;
@@ -305,7 +305,11 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if !self.accumulator.is_closed() {
-            let failed = self.accumulator.metrics().record_error_total;
+            let failed = self
+                .accumulator
+                .metrics(self.clock.now())
+                .record_error
+                .total;
             // Set nowhere else.
             let _ = self.abandoned.set(failed);
         }

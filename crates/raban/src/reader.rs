@@ -109,7 +109,7 @@ impl Reader {
 
 /// Where a [`Reader`] reads, and from where. By default it reads all partitions, from what comes
 /// after now, and goes on for ever.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[must_use = "nothing is read before open()"]
 pub struct ReaderBuilder {
     topic: String,

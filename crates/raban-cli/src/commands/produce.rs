@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
         Ok(settled) => settled,
         Err(panic) => std::panic::resume_unwind(panic),
     };
-    settled.summary.retries = producer.metrics().record_retry_total;
+    settled.summary.retries = producer.metrics().record_retry.total;
     conclude(args, &name, settled, ended, interrupt.is_asked())
 }
 

@@ -42,6 +42,8 @@ pub struct EnqueueWait(Option<Waiting>);
 struct Waiting {
     id: WaitId,
     since: Instant,
+    /// When it came to wait for memory, with the metadata known.
+    for_memory_since: Option<Instant>,
     deadline: Instant,
     /// The view of the topic seen first, when the call named a partition beyond it.
     seen_version: Option<u64>,
@@ -70,10 +72,23 @@ impl Accumulator {
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Delivery, EnqueueError>> {
         let polled = self.poll_waiting(cx, now, topic, record, wait);
-        if polled.is_ready() {
-            wait.0 = None;
+        if let Poll::Ready(outcome) = &polled
+            && let Some(waiting) = wait.0.take()
+        {
+            let kind = outcome.as_ref().err().map(EnqueueError::kind);
+            let in_vain = matches!(kind, Some(ErrorKind::MemoryTimeout { .. }));
+            self.note_wait(now.instant, &waiting, in_vain);
         }
         polled
+    }
+
+    fn note_wait(&self, now: Instant, waiting: &Waiting, in_vain: bool) {
+        let for_metadata_until = waiting.for_memory_since.unwrap_or(now);
+        self.recorder
+            .waited_for_metadata(for_metadata_until - waiting.since);
+        if let Some(since) = waiting.for_memory_since {
+            self.recorder.waited_for_memory(now, now - since, in_vain);
+        }
     }
 
     fn poll_waiting(
@@ -91,6 +106,9 @@ impl Accumulator {
             Err(blocked) => blocked,
         };
         let waiting = self.waiting(now, topic, wait);
+        if matches!(blocked, Blocked::Memory { .. }) {
+            waiting.for_memory_since.get_or_insert(now.instant);
+        }
         if now.instant >= waiting.deadline {
             let waited = now.instant - waiting.since;
             return Poll::Ready(Err(self.timed_out(&blocked, topic, waited)));
@@ -149,7 +167,9 @@ impl Accumulator {
         }
         match outcome {
             Some(outcome) => {
-                wait.0 = None;
+                if let Some(waiting) = wait.0.take() {
+                    self.note_wait(now.instant, &waiting, false);
+                }
                 Poll::Ready(outcome)
             }
             None => Poll::Pending,
@@ -165,6 +185,7 @@ impl Accumulator {
         wait.0.get_or_insert_with(|| Waiting {
             id: self.waits.new_id(),
             since: now.instant,
+            for_memory_since: None,
             deadline: now.instant + self.config.max_block,
             seen_version: None,
             topic: Arc::clone(topic),

@@ -18,14 +18,20 @@ use crate::time::Instant;
 pub struct Flush {
     generations: Arc<Generations>,
     generation: Generation,
+    began: Instant,
     id: Option<u64>,
 }
 
 impl Flush {
-    pub(crate) fn new(generations: Arc<Generations>, generation: Generation) -> Self {
+    pub(crate) fn new(
+        generations: Arc<Generations>,
+        generation: Generation,
+        began: Instant,
+    ) -> Self {
         Self {
             generations,
             generation,
+            began,
             id: None,
         }
     }
@@ -37,7 +43,7 @@ impl Future for Flush {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.generations
-            .poll_flush(this.generation, &mut this.id, cx.waker())
+            .poll_flush(this.generation, this.began, &mut this.id, cx.waker())
     }
 }
 

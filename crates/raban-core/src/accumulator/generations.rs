@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::time::Instant;
 
 pub(crate) type Generation = u64;
 
@@ -27,7 +29,15 @@ pub(crate) struct Generations {
 struct State {
     unsettled: BTreeMap<Generation, usize>,
     next_flush: u64,
-    flushes: BTreeMap<u64, (Generation, Waker)>,
+    flushes: BTreeMap<u64, WaitingFlush>,
+    flush_time: Duration,
+}
+
+#[derive(Debug)]
+struct WaitingFlush {
+    waits_for: Generation,
+    began: Instant,
+    waker: Waker,
 }
 
 impl State {
@@ -66,7 +76,7 @@ impl Generations {
     }
 
     /// Counts a batch as settled; wakes the flushes that waited for the last of its generation.
-    pub(crate) fn settle_batch(&self, generation: Generation) {
+    pub(crate) fn settle_batch(&self, now: Instant, generation: Generation) {
         let mut state = self.state();
         let count = state
             .unsettled
@@ -80,16 +90,21 @@ impl Generations {
         let done: Vec<u64> = state
             .flushes
             .iter()
-            .filter(|(_, (waits_for, _))| state.settled_up_to(*waits_for))
+            .filter(|(_, flush)| state.settled_up_to(flush.waits_for))
             .map(|(id, _)| *id)
             .collect();
-        let wakers: Vec<Waker> = done
+        let done: Vec<WaitingFlush> = done
             .into_iter()
             .filter_map(|id| state.flushes.remove(&id))
-            .map(|(_, waker)| waker)
             .collect();
+        state.flush_time += done.iter().map(|flush| now - flush.began).sum::<Duration>();
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        done.into_iter().for_each(|flush| flush.waker.wake());
+    }
+
+    /// How long flushes took, together.
+    pub(crate) fn flush_time(&self) -> Duration {
+        self.state().flush_time
     }
 
     /// Ends the current generation and returns it.
@@ -107,19 +122,25 @@ impl Generations {
 
     pub(crate) fn poll_flush(
         &self,
-        generation: Generation,
+        waits_for: Generation,
+        began: Instant,
         id: &mut Option<u64>,
         waker: &Waker,
     ) -> Poll<()> {
         let mut state = self.state();
-        if state.settled_up_to(generation) {
+        if state.settled_up_to(waits_for) {
             return Poll::Ready(());
         }
         let id = *id.get_or_insert_with(|| {
             state.next_flush += 1;
             state.next_flush
         });
-        state.flushes.insert(id, (generation, waker.clone()));
+        let flush = WaitingFlush {
+            waits_for,
+            began,
+            waker: waker.clone(),
+        };
+        state.flushes.insert(id, flush);
         Poll::Pending
     }
 
@@ -150,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_flush_waits_for_what_was_before_it_and_for_nothing_later() {
-        let generations = Generations::default();
+        let (generations, start) = (Generations::default(), Instant::default());
         let before = generations.open_batch().unwrap();
         let flush = generations.begin_flush();
         let after = generations.open_batch().unwrap();
@@ -158,13 +179,14 @@ mod tests {
         let mut id = None;
         assert!(
             generations
-                .poll_flush(flush, &mut id, Waker::noop())
+                .poll_flush(flush, start, &mut id, Waker::noop())
                 .is_pending()
         );
-        generations.settle_batch(before);
+        generations.settle_batch(start + Duration::from_secs(3), before);
+        assert_eq!(generations.flush_time(), Duration::from_secs(3));
         assert!(
             generations
-                .poll_flush(flush, &mut id, Waker::noop())
+                .poll_flush(flush, start, &mut id, Waker::noop())
                 .is_ready()
         );
         assert!(!generations.all_settled());

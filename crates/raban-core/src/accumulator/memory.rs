@@ -73,10 +73,15 @@ impl Memory {
         self.capacity - self.state().reserved
     }
 
+    /// How many calls wait.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.state();
+        state.moving_line.len() + state.stalled_line.len()
+    }
+
     /// Whether a call waits, so that open batches must leave at once to make room.
     pub(crate) fn has_waiters(&self) -> bool {
-        let state = self.state();
-        !state.moving_line.is_empty() || !state.stalled_line.is_empty()
+        self.waiting() > 0
     }
 
     /// Takes `bytes` if nobody waits before this call and there is room.

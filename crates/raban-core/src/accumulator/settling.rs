@@ -10,11 +10,12 @@ use crate::batch::{SealedBatch, Separated, SpentBatch, Split};
 use crate::delivery::Settled;
 use crate::error::{ErrorKind, ProduceError};
 use crate::mutant::Mutant;
+use crate::time::Instant;
 use crate::trail::Trail;
 
 impl Accumulator {
     /// After the driver's early end a batch that was being sealed meanwhile fails here.
-    pub(super) fn fail_abandoned(&self, partition: &Partition) {
+    pub(super) fn fail_abandoned(&self, now: Instant, partition: &Partition) {
         while self.closing.is_abandoned() {
             let Some(batch) = partition.lock().pop_sealed() else {
                 return;
@@ -22,7 +23,7 @@ impl Accumulator {
             let topic = (Arc::clone(&partition.topic), partition.index);
             let trail = Trail::new(batch.opened, batch.sealed);
             let error = ProduceError::new(ErrorKind::Aborted, topic, trail, false);
-            let spent = self.settle(batch, Settled::Failed(error));
+            let spent = self.settle(now, batch, Settled::Failed(error));
             self.release(partition, spent);
         }
     }
@@ -55,13 +56,12 @@ impl Accumulator {
 
     /// Gives every record of the batch its outcome. The batch's memory is held until it is
     /// [released](Self::release).
-    pub(crate) fn settle(&self, batch: SealedBatch, settled: Settled) -> SpentBatch {
-        let failed = matches!(settled, Settled::Failed(_));
-        let spent = batch.settle(settled);
-        if failed {
-            self.counters.failed(spent.count);
+    pub(crate) fn settle(&self, now: Instant, batch: SealedBatch, settled: Settled) -> SpentBatch {
+        if matches!(settled, Settled::Failed(_)) {
+            self.recorder.failed(now, batch.topic(), batch.count());
         }
-        self.generations.settle_batch(spent.generation);
+        let spent = batch.settle(settled);
+        self.generations.settle_batch(now, spent.generation);
         spent
     }
 

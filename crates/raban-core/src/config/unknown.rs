@@ -134,7 +134,6 @@ const LIBRDKAFKA: &[(&str, &str)] = &[
     ("ssl.certificate.pem", "remove it: raban has no TLS yet"),
     ("ssl.key.location", "remove it: raban has no TLS yet"),
     ("ssl.key.pem", "remove it: raban has no TLS yet"),
-    ("statistics.interval.ms", "remove it"),
     (
         "sticky.partitioning.linger.ms",
         "remove it: records without a key change partition every `batch.size` bytes",

@@ -44,9 +44,10 @@ impl Sender {
 
     /// The broker has read them, or never will: nothing is left to wait for.
     pub(super) fn pass_barrier(&self, written: Written) {
+        let now = self.now.instant;
         for (generation, batches) in written {
             for _ in 0..batches {
-                self.accumulator.generations.settle_batch(generation);
+                self.accumulator.generations.settle_batch(now, generation);
             }
         }
     }

@@ -156,6 +156,7 @@ impl Sender {
         let bootstrapped = self.metadata.version > 0;
         let news = self.metadata.handle_response(now, response);
         self.accumulator.set_trouble(None);
+        self.accumulator.recorder.metadata(now);
         let settled = self.take_topic_news(now, conn, news);
         self.metadata.failures = if settled {
             0

@@ -16,6 +16,7 @@ use crate::connection::{ConnectionId, RequestKind, Role};
 use crate::error::Unresolved;
 use crate::event::Event;
 use crate::idempotence::{ProducerId, Stamp};
+use crate::metrics::Produced;
 use crate::mutant::Mutant;
 use crate::time::Instant;
 
@@ -242,6 +243,7 @@ impl Sender {
         self.ask_floors(now, conn, &partitions);
         let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
         let correlation_id = self.connections[&conn].next_correlation_id();
+        let mut produced = Vec::with_capacity(partitions.len());
         for id in &partitions {
             let topic = &self.queues[id.0 as usize].partition.topic;
             let sent = Sent {
@@ -251,7 +253,9 @@ impl Sender {
                 topic_id: self.metadata.topic_id(topic),
                 at: now,
             };
-            let (topic, index, records) = self.mark_sent(*id, sent);
+            let (index, records, batch) = self.mark_sent(*id, sent);
+            let topic = Arc::clone(&batch.topic);
+            produced.push(batch);
             topics.entry(topic).or_default().push(PartitionProduceData {
                 index,
                 records: Some(records),
@@ -282,9 +286,10 @@ impl Sender {
         let connection = self.connections.get_mut(&conn).expect("checked by drain");
         let kind = RequestKind::Produce(partitions.clone());
         let frame = connection.send(kind, version, &self.client_id, &request, deadline);
+        let in_flight = connection.produce_in_flight();
         self.accumulator
-            .counters
-            .in_flight(connection.produce_in_flight());
+            .recorder
+            .produced(now, &produced, in_flight);
         self.write(now, conn, frame);
         for id in partitions {
             self.evaluate(now, id);
@@ -321,12 +326,11 @@ impl Sender {
     }
 
     /// Stamps the batch at the head of the partition's unsent ones and notes the request it is in.
-    fn mark_sent(&mut self, id: PartitionId, sent: Sent) -> (Arc<str>, i32, Records) {
+    fn mark_sent(&mut self, id: PartitionId, sent: Sent) -> (i32, Records, Produced) {
         let producer = match self.producer_id {
             ProducerId::Known(identity) => Some(identity),
             _ => None,
         };
-        let counters = &self.accumulator.counters;
         let queue = &mut self.queues[id.0 as usize];
         let index = queue.first_unsent().expect("take_batch brought one");
         let entry = &mut queue.entries[index];
@@ -337,17 +341,20 @@ impl Sender {
             Some(producer) => queue.sequences.stamp(producer, batch.count()),
             None => Stamp::NONE,
         });
-        if entry.attempts == 0 {
-            counters.sent(batch.count(), batch.len());
-        } else {
-            counters.retried(batch.count());
-        }
+        let produced = Produced {
+            topic: Arc::clone(batch.topic()),
+            records: batch.count(),
+            bytes: batch.len(),
+            uncompressed: batch.uncompressed_len(),
+            largest_record: batch.largest_record,
+            queued: (entry.attempts == 0).then(|| sent.at - batch.opened),
+        };
         entry.attempts += 1;
         entry.trail.handed_over(sent.at);
         entry.sent = Some(sent);
         let identity = stamp.identity;
         let records = batch.stamp(identity.id, identity.epoch, stamp.base_sequence);
-        (Arc::clone(batch.topic()), batch.partition(), records)
+        (batch.partition(), records, produced)
     }
 
     /// A broken sequence goes on under a new epoch, once nothing of the old one is on its way.
@@ -389,6 +396,7 @@ impl Sender {
         let Some(request) = position.and_then(|index| connection.in_flight.remove(index)) else {
             return;
         };
+        self.accumulator.recorder.settled(1);
         if let RequestKind::Produce(partitions) = request.kind {
             for id in partitions {
                 self.batch_written(now, id, conn, request.correlation_id);

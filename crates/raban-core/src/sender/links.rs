@@ -20,6 +20,9 @@ use crate::error::Cause;
 use crate::event::Event;
 use crate::time::Instant;
 
+/// Bytes of a frame's size, which stands before it.
+const SIZE_LEN: usize = 4;
+
 /// A broker that leads partitions.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -94,7 +97,7 @@ impl Sender {
         if let Some(connection) = self.connections.get_mut(&conn) {
             let frame = connection.negotiate(&self.client_id, deadline);
             self.write(now, conn, frame);
-            self.accumulator.counters.connection();
+            self.accumulator.recorder.connected(now);
         }
     }
 
@@ -119,7 +122,9 @@ impl Sender {
             Timer::Connection(conn),
             connection.next_deadline(now, self.config.connections_max_idle),
         );
-        self.accumulator.counters.request();
+        self.accumulator
+            .recorder
+            .request(now, connection.role.node(), frame.len());
         self.actions.push_back(Action::Write {
             conn,
             token: token as u32,
@@ -160,6 +165,9 @@ impl Sender {
             }
         }
         self.pass_barrier(std::mem::take(&mut connection.written));
+        self.accumulator
+            .recorder
+            .settled(connection.in_flight.len());
         for request in std::mem::take(&mut connection.in_flight) {
             self.unanswered(now, conn, request, &cause);
         }
@@ -187,6 +195,9 @@ impl Sender {
     }
 
     fn unlink(&mut self, connection: &Connection) {
+        if connection.is_connected() {
+            self.accumulator.recorder.disconnected(self.now.instant);
+        }
         self.timers.disarm(Timer::Connection(connection.id));
         match connection.role {
             Role::Control => self.control.connection = None,
@@ -235,6 +246,10 @@ impl Sender {
         let Some(connection) = self.connections.get(&conn) else {
             return;
         };
+        let node = connection.role.node();
+        self.accumulator
+            .recorder
+            .response(now, node, SIZE_LEN + content.len());
         let expected = connection.in_flight.front();
         let Some(request) =
             expected.filter(|request| Some(request.correlation_id) == correlation_id)
@@ -297,6 +312,7 @@ impl Sender {
                 let outcomes = self.match_outcomes(&partitions, request, &response)?;
                 self.take_endpoints(response.node_endpoints);
                 if let Some(request) = self.answered(now, conn, response.throttle_time_ms) {
+                    self.note_latency(now, conn, &request, response.throttle_time_ms);
                     for (id, outcome) in outcomes {
                         self.batch_answered(now, id, conn, request.correlation_id, outcome);
                     }
@@ -304,6 +320,18 @@ impl Sender {
             }
         }
         Ok(())
+    }
+
+    fn note_latency(&self, now: Instant, conn: ConnectionId, request: &InFlight, throttle_ms: i32) {
+        let node = self
+            .connections
+            .get(&conn)
+            .and_then(|held| held.role.node());
+        let left = request.deadline - now;
+        let latency = self.config.request_timeout.saturating_sub(left);
+        self.accumulator
+            .recorder
+            .produce_answered(now, node, latency, throttle_ms);
     }
 
     fn api_versions(
@@ -361,6 +389,7 @@ impl Sender {
     ) -> Option<InFlight> {
         let connection = self.connections.get_mut(&conn)?;
         let request = connection.in_flight.pop_front();
+        self.accumulator.recorder.settled(1);
         connection.last_used = now;
         let pause = u64::try_from(throttle_time_ms).unwrap_or(0);
         if pause > 0 {

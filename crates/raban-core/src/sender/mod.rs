@@ -104,10 +104,7 @@ pub struct Sender {
 impl Sender {
     pub(crate) fn new(config: Arc<Config>, accumulator: Arc<Accumulator>, seed: u64) -> Self {
         Self {
-            client_id: config
-                .client_id
-                .clone()
-                .unwrap_or_else(|| "raban".to_owned()),
+            client_id: config.client_id().to_owned(),
             random: Random::new(seed),
             queues: Vec::new(),
             metadata: Metadata::new(),

@@ -159,7 +159,7 @@ impl Sender {
             Settled::Failed(error) => Some(error.clone()),
             _ => None,
         };
-        let spent = self.accumulator.settle(batch, settled);
+        let spent = self.accumulator.settle(self.now.instant, batch, settled);
         if let Some(error) = error.filter(|_| spent.unobserved > 0) {
             self.event(Event::UnobservedFailure {
                 records: spent.unobserved,

@@ -35,7 +35,7 @@ impl Sender {
         let smallest_refused = topic.refuse_size(size);
         match self.accumulator.split(batch, smallest_refused - 1) {
             Split::Halves(batches) => {
-                self.accumulator.counters.split();
+                self.accumulator.recorder.split(self.now.instant);
                 self.tell_of_split(id, code, &batches);
                 let mut stamp = entry.stamp;
                 for (at, batch) in (index..).zip(batches) {

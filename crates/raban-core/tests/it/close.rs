@@ -45,7 +45,7 @@ fn what_isn_t_done_in_time_fails_and_says_whether_it_may_be_written() {
     assert!(matches!(error.kind(), ErrorKind::Aborted) && error.may_have_been_written());
     let error = waiting.try_outcome().unwrap().unwrap_err();
     assert!(!error.may_have_been_written());
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }
 

@@ -50,7 +50,7 @@ fn five_appended_batches_are_found_by_a_broker_that_remembers_one() {
     assert_eq!(offsets(&deliveries), [1, 2, 3, 4, 5]);
     assert!(harness.produced.is_empty());
     assert!(harness.questions.contains(&ApiKey::Fetch));
-    assert_eq!(harness.accumulator.metrics().record_resolve_total, 5 + 5);
+    assert_eq!(harness.metrics().record_resolve.total, 5 + 5);
     assert_eq!(
         found(&deliveries[1]),
         [
@@ -140,7 +140,7 @@ fn without_the_right_to_read_fresh_records_are_sent_again() {
     harness.log.denied = true;
     harness.lose_answers(1);
     harness.advance(SECOND);
-    assert_eq!(harness.accumulator.metrics().record_resolve_total, 0);
+    assert_eq!(harness.metrics().record_resolve.total, 0);
     assert_eq!(harness.produced[0].values(), ["a"]);
     harness.answer_next(ErrorCode::NONE);
     assert!(deliveries[0].try_outcome().unwrap().is_ok());
@@ -300,8 +300,8 @@ fn a_broker_that_says_nothing_ends_with_the_delivery_timeout() {
     assert_eq!(harness.produced[0].batch().header.producer_epoch, 1);
     harness.append_next();
     assert!(later[0].try_outcome().unwrap().is_ok());
-    let available = harness.accumulator.metrics().buffer_available_bytes;
-    assert_eq!(available, harness.accumulator.metrics().buffer_total_bytes);
+    let available = harness.metrics().buffer_available_bytes;
+    assert_eq!(available, harness.metrics().buffer_total_bytes);
 }
 
 #[test]

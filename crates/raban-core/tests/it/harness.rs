@@ -11,7 +11,7 @@ use bytes::Bytes;
 use raban_core::config::Settings;
 use raban_core::{
     Accumulator, Action, CloseReason, Config, ConnectError, ConnectionId, Delivery, EnqueueError,
-    EnqueueWait, Instant, NewRecord, Now, Sender, Topic,
+    EnqueueWait, Instant, Metrics, NewRecord, Now, Sender, Topic,
 };
 use raban_protocol::api::{ApiKey, Message, Request};
 use raban_protocol::error_code::ErrorCode;
@@ -557,6 +557,10 @@ impl Harness {
         self.answers.retain(|(held, ..)| *held != conn);
         self.sender.handle_closed(self.now, conn, CloseReason::Eof);
         self.run();
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.accumulator.metrics(self.now)
     }
 
     pub(crate) fn driver_wakes(&self) -> usize {

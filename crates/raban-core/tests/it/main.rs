@@ -11,6 +11,7 @@ mod flush;
 mod idempotence;
 mod memory;
 mod metadata;
+mod metrics;
 mod order;
 mod retries;
 mod split;

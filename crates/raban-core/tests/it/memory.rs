@@ -66,7 +66,7 @@ fn a_full_buffer_makes_calls_wait_and_goes_on_in_their_order() {
     for delivery in accepted.iter().chain([&first, &second]) {
         assert!(delivery.try_outcome().unwrap().is_ok());
     }
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }
 
@@ -155,7 +155,7 @@ fn small_batches_of_many_partitions_take_little() {
         };
         harness.enqueue(&record).unwrap().detach();
     }
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     let held = metrics.buffer_total_bytes - metrics.buffer_available_bytes;
     assert!(held <= 10_000 * 1024, "{held}");
 }

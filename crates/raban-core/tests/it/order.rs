@@ -85,7 +85,7 @@ fn one_batch_until_the_first_is_acknowledged_then_up_to_five_in_order() {
         .collect();
     assert!(sequences.is_sorted());
     harness.answer_all();
-    assert_eq!(harness.accumulator.metrics().requests_in_flight_max, 5);
+    assert_eq!(harness.metrics().requests_in_flight_max, 5);
 }
 
 #[test]

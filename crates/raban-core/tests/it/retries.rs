@@ -40,7 +40,7 @@ fn a_lost_leader_is_looked_for_and_the_row_sent_again_in_order() {
         .map(|delivery| delivery.try_outcome().unwrap().unwrap().offset.unwrap())
         .collect();
     assert_eq!(offsets, [1, 2, 3]);
-    assert_eq!(harness.accumulator.metrics().record_retry_total, 3);
+    assert_eq!(harness.metrics().record_retry.total, 3);
 }
 
 #[test]

@@ -78,10 +78,10 @@ fn a_batch_is_split_until_it_fits_and_all_keep_their_sequences() {
     }
     assert_eq!(offsets(&first), [1, 2, 3, 4]);
     assert_eq!(offsets(&second), [5, 6]);
-    let metrics = harness.accumulator.metrics();
-    assert_eq!(metrics.batch_split_total, 2);
-    assert_eq!(metrics.record_send_total, 7);
-    assert_eq!(metrics.record_error_total, 0);
+    let metrics = harness.metrics();
+    assert_eq!(metrics.batch_split.total, 2);
+    assert_eq!(metrics.record_send.total, 7);
+    assert_eq!(metrics.record_error.total, 0);
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
     let trail = first[0].trail().unwrap();
     let attempts = trail.attempts().iter();
@@ -105,7 +105,7 @@ fn a_flush_waits_for_all_parts_and_their_memory_comes_back() {
     assert_eq!(poll(&mut flush), Poll::Pending);
     harness.answer_all();
     assert_eq!(poll(&mut flush), Poll::Ready(()));
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }
 
@@ -210,8 +210,8 @@ fn refused_records_fail_with_their_own_words_and_the_others_go_on() {
     let good = [&first[0], &first[2], &first[4], &second[0]];
     let good = good.map(|delivery| delivery.try_outcome().unwrap().unwrap().offset);
     assert_eq!(good, [1, 2, 3, 4].map(Some));
-    let metrics = harness.accumulator.metrics();
-    assert_eq!(metrics.record_error_total, 2);
+    let metrics = harness.metrics();
+    assert_eq!(metrics.record_error.total, 2);
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }
 

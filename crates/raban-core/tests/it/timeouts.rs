@@ -75,6 +75,6 @@ fn an_answer_after_the_timeout_still_frees_the_memory() {
     harness.advance(Duration::from_secs(79));
     harness.answer_next(ErrorCode::NONE);
     assert!(delivery.try_outcome().unwrap().is_ok());
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }

@@ -117,7 +117,7 @@ fn judge(
             Err(_) => {}
         }
     }
-    let metrics = harness.accumulator.metrics();
+    let metrics = harness.metrics();
     let (free, total) = (metrics.buffer_available_bytes, metrics.buffer_total_bytes);
     assert_eq!(free, total, "{what}: memory");
     if situation.idempotent {

@@ -89,7 +89,7 @@ fn a_dropped_deliverys_failure_is_counted_and_logged() {
     );
     drop(broker);
     producer.blocking().flush();
-    assert_eq!(producer.metrics().record_error_total, 1);
+    assert_eq!(producer.metrics().record_error.total, 1);
     let line = log::wait_for(&[
         "1 records failed whose outcome nobody awaits",
         "dropped-delivery",

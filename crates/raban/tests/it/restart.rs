@@ -64,9 +64,9 @@ impl Load {
 
     /// Until a broker has acknowledged some records since `before`.
     fn wait_going_on(&self, before: &Metrics) {
-        let enough = before.record_send_total + HANDED_OVER;
+        let enough = before.record_send.total + HANDED_OVER;
         self.wait("nothing was sent", |metrics| {
-            metrics.record_send_total >= enough
+            metrics.record_send.total >= enough
         });
     }
 

@@ -215,12 +215,12 @@ fn metrics_count_what_was_sent() {
         .send_many((0..100).map(|_| Record::to("t").value("v")));
     assert!(report.is_ok());
     let metrics = producer.metrics();
-    assert_eq!(metrics.record_send_total, 100);
+    assert_eq!(metrics.record_send.total, 100);
     assert_eq!(
-        (metrics.record_error_total, metrics.record_retry_total),
+        (metrics.record_error.total, metrics.record_retry.total),
         (0, 0)
     );
-    assert!(metrics.request_total > 0 && metrics.byte_total > 0);
+    assert!(metrics.request.total > 0 && metrics.byte.total > 0);
 }
 
 #[test]

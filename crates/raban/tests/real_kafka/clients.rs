@@ -77,7 +77,7 @@ impl Client for Raban {
         let metrics = self.producer.metrics();
         eprintln!(
             "raban: {} records sent again, {} resolved",
-            metrics.record_retry_total, metrics.record_resolve_total
+            metrics.record_retry.total, metrics.record_resolve.total
         );
     }
 }

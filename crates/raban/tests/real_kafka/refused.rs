@@ -77,10 +77,10 @@ fn split(kafka: &Kafka, topic: &str, compression: Compression) {
     let metrics = producer.metrics();
     eprintln!(
         "{topic}: {} batches split, {split} records delivered after it, {} in the log",
-        metrics.batch_split_total,
+        metrics.batch_split.total,
         log.len()
     );
-    assert!(metrics.batch_split_total > 0 && split > 0);
+    assert!(metrics.batch_split.total > 0 && split > 0);
     producer.blocking().close(PATIENCE).unwrap();
     let metrics = producer.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);

@@ -4,9 +4,6 @@ use crate::config::setting::Importance::Low;
 use crate::config::setting::SettingType::{Boolean, Int, List, Long, String};
 use crate::config::setting::{Setting, Treatment, Valid};
 
-const NO_METRICS: Treatment =
-    Treatment::Accepted("raban keeps no metrics over time windows yet; delivery is not affected");
-
 pub(super) const ROWS: &[Setting] = &[
     Setting::new("enable.metrics.push", Boolean, Some("true"), Low)
         .treatment(Treatment::Accepted(
@@ -27,14 +24,15 @@ pub(super) const ROWS: &[Setting] = &[
     .doc("Java classes that metrics are reported to."),
     Setting::new("metrics.num.samples", Int, Some("2"), Low)
         .valid(Valid::AtLeast(1))
-        .treatment(NO_METRICS)
         .doc("Over how many samples a metric is computed."),
     Setting::new("metrics.recording.level", String, Some("INFO"), Low)
         .valid(Valid::OneOf(&["INFO", "DEBUG", "TRACE"]))
-        .treatment(NO_METRICS)
+        .treatment(Treatment::Accepted(
+            "raban keeps all of its metrics at every level",
+        ))
+        .already_so(&["INFO"])
         .doc("How detailed metrics are."),
     Setting::new("metrics.sample.window.ms", Long, Some("30000"), Low)
         .valid(Valid::AtLeast(0))
-        .treatment(NO_METRICS)
         .doc("The length in milliseconds of a metric's sample."),
 ];

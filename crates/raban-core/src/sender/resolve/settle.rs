@@ -241,7 +241,9 @@ impl Sender {
         if records == 0 {
             return;
         }
-        self.accumulator.counters.resolved(records);
+        self.accumulator
+            .recorder
+            .resolved(self.now.instant, records);
         let partition = &self.queues[id.0 as usize].partition;
         let (topic, partition) = (Arc::clone(&partition.topic), partition.index);
         self.event(Event::Resolved {

@@ -52,8 +52,8 @@ pub(crate) struct Counts {
 impl Counts {
     fn of(metrics: &Metrics) -> Self {
         Self {
-            retried: metrics.record_retry_total,
-            resolved: metrics.record_resolve_total,
+            retried: metrics.record_retry.total,
+            resolved: metrics.record_resolve.total,
         }
     }
 
