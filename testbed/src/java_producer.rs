@@ -1,5 +1,6 @@
 //! Kafka's own Java producer, to compare with: records go in one by one, outcomes come as they come.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -16,6 +17,8 @@ pub struct JavaProducer {
     child: Child,
     input: Option<ChildStdin>,
     outcomes: Receiver<(String, Result<i64, String>)>,
+    /// Lines about metrics.
+    metrics: Receiver<String>,
     log: Option<JoinHandle<String>>,
 }
 
@@ -38,10 +41,15 @@ impl Kafka {
         let output = child.stdout.take().expect("standard output is piped");
         let mut errors = child.stderr.take().expect("standard error is piped");
         let (sender, outcomes) = channel();
+        let (told, metrics) = channel();
         thread::spawn(move || {
             // Its last lines may come after the producer is dropped: then nobody wants them.
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if outcome(&line).is_none_or(|outcome| sender.send(outcome).is_err()) {
+                let taken = match line.strip_prefix("metric ") {
+                    Some(metric) => told.send(metric.to_owned()).is_ok(),
+                    None => outcome(&line).is_some_and(|outcome| sender.send(outcome).is_ok()),
+                };
+                if !taken {
                     break;
                 }
             }
@@ -56,6 +64,7 @@ impl Kafka {
             child,
             input,
             outcomes,
+            metrics,
             log: Some(log),
         })
     }
@@ -71,11 +80,37 @@ impl JavaProducer {
         value: &str,
     ) -> Result<(), Error> {
         let timestamp = timestamp.map_or_else(|| "-".to_owned(), |timestamp| timestamp.to_string());
-        let line = format!("{topic} {partition} {timestamp} {value}\n");
+        self.say(&format!("{topic} {partition} {timestamp} {value}\n"))
+    }
+
+    fn say(&mut self, line: &str) -> Result<(), Error> {
         let input = self.input.as_mut().expect("open until it is closed");
         input
             .write_all(line.as_bytes())
             .map_err(Error::io("sending by the Java producer"))
+    }
+
+    /// The producer's metrics once all that was sent before was taken in: by group, name, and topic, node or `-`. Empty if they
+    /// don't come within `timeout`.
+    pub fn metrics(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<BTreeMap<(String, String, String), f64>, Error> {
+        self.say("metrics\n")?;
+        let mut metrics = BTreeMap::new();
+        while let Ok(line) = self.metrics.recv_timeout(timeout) {
+            if line == "end" {
+                return Ok(metrics);
+            }
+            let parts: Vec<&str> = line.split(' ').collect();
+            if let [group, name, tag, value] = parts[..]
+                && let Ok(value) = value.parse()
+            {
+                let key = [group, name, tag].map(str::to_owned);
+                metrics.insert(key.into(), value);
+            }
+        }
+        Ok(BTreeMap::new())
     }
 
     /// The next outcome: the value, and its offset or why it failed. `None` if there is none within `timeout`, or ever.

@@ -1,6 +1,7 @@
 //! The command line: what may be written, and what each word means.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -136,9 +137,24 @@ pub(crate) struct Produce {
     #[arg(long)]
     pub(crate) trail: bool,
 
+    /// Serve the producer's metrics to Prometheus at http://HOST:PORT/metrics while records are sent; PORT alone
+    /// is on this machine only (127.0.0.1), 0.0.0.0:PORT for all; port 0 is any free one, and told
+    #[arg(long, value_name = "[HOST:]PORT", value_parser = listen_address)]
+    pub(crate) metrics_port: Option<SocketAddr>,
+
     /// No progress and no summary; failures are still told
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// A port, or an address with one.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text
+        .parse()
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    port.or_else(|_| text.parse()).map_err(|_| {
+        "neither a port (0 to 65535) nor an IP address with one, as 0.0.0.0:9404".to_owned()
+    })
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

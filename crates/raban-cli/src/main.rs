@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod progress;
 mod records;
+mod scraped;
 mod summary;
 mod trails;
 

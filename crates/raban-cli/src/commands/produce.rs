@@ -13,6 +13,7 @@ use crate::input::{Blocks, Content, Line, Lines, Next, Source};
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, tell};
 use crate::records::{Parsed, Parser};
+use crate::scraped::Scraped;
 
 /// How long an interrupted run may take to deliver what was accepted.
 const FLUSH_WHEN_INTERRUPTED: Duration = Duration::from_secs(10);
@@ -23,6 +24,15 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let settings = args.cluster.settings()?;
     let max_request_size = max_request_size(&settings);
     let producer = Producer::from_settings(&settings).map_err(not_started)?;
+    let scraped = args
+        .metrics_port
+        .map(|address| Scraped::listen(address, producer.clone()))
+        .transpose()?;
+    if let Some(scraped) = &scraped
+        && !args.quiet
+    {
+        tell(&format!("metrics: http://{}/metrics", scraped.address()));
+    }
     if source.is_terminal && !args.quiet {
         tell("reading records from the terminal, one a line; Ctrl-D ends");
     }

@@ -11,6 +11,7 @@ mod interrupt;
 mod partition;
 mod produce;
 mod round_trip;
+mod scraped;
 mod support;
 mod topic;
 mod trails;

@@ -6,6 +6,7 @@
 mod broker_loss;
 mod load;
 mod memory;
+mod prometheus;
 mod refusals;
 mod support;
 mod verify;

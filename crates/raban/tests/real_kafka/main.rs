@@ -5,5 +5,6 @@
 mod campaign;
 mod clients;
 mod deciding;
+mod metrics;
 mod refused;
 mod support;
