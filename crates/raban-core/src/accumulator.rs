@@ -15,6 +15,7 @@ pub(crate) mod topic;
 pub(crate) mod waits;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -43,8 +44,9 @@ use crate::mutant::Mutant;
 use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Mutex, OnceLock, RwLock};
 use crate::time::{Instant, Now};
+use crate::told::{Callback, CallbackSlot, Listener};
 
 /// Room of a partition's first buffer, when nothing tells that its batches will be large.
 const FIRST_BUFFER: usize = 1024;
@@ -62,6 +64,22 @@ pub struct Accumulator {
     pub(crate) closing: Arc<Closing>,
     pub(crate) recorder: Recorder,
     trouble: Mutex<Option<Cause>>,
+    listener: OnceLock<Listening>,
+}
+
+/// Who is told of outcomes.
+struct Listening {
+    listener: Arc<dyn Listener>,
+    /// Of all records; else of those with a callback.
+    to_all: bool,
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening")
+            .field("to_all", &self.to_all)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a record isn't accepted right now.
@@ -92,8 +110,20 @@ impl Accumulator {
             closing: Arc::default(),
             recorder: Recorder::new(&config),
             trouble: Mutex::default(),
+            listener: OnceLock::new(),
             config,
         })
+    }
+
+    /// Has `listener` told of outcomes: `to_all` records, or those with a callback. Of several calls the
+    /// first counts; it comes before the first record.
+    pub fn listen(&self, listener: Arc<dyn Listener>, to_all: bool) {
+        // Of several the first counts.
+        let _ = self.listener.set(Listening { listener, to_all });
+    }
+
+    pub(crate) fn listener(&self) -> Option<&dyn Listener> {
+        self.listener.get().map(|held| &*held.listener)
     }
 
     /// The topic's handle. No I/O: its partitions are asked for with the first record.
@@ -177,6 +207,7 @@ impl Accumulator {
         if timestamp < 0 {
             return Err(ErrorKind::InvalidTimestamp(timestamp).into());
         }
+        let (tag, callback) = (record.tag, record.callback);
         let record = RecordRef {
             key: record.key,
             value: record.value,
@@ -201,6 +232,8 @@ impl Accumulator {
             timestamp,
             record,
             size,
+            tag,
+            callback,
         })
     }
 
@@ -269,7 +302,7 @@ impl Accumulator {
             }
             let open = state.open.as_mut().expect("opened above");
             open.largest_record = open.largest_record.max(measured.size);
-            let delivery = open.append(timestamp, record);
+            let delivery = open.append(timestamp, record, self.note(measured));
             let bytes = len - before;
             let full = len >= batch_size;
             let sealing = if full { state.take_open() } else { None };
@@ -282,6 +315,16 @@ impl Accumulator {
                 batch_ends: len + bytes > batch_size,
             });
         }
+    }
+
+    /// What is to be remembered of a record whose outcome is told.
+    fn note(&self, measured: &Measured<'_>) -> Option<(u64, Option<Callback>)> {
+        let to_all = self.listener.get().is_some_and(|held| held.to_all);
+        let noted = to_all || measured.callback.is_some();
+        noted.then(|| {
+            let callback = measured.callback.and_then(CallbackSlot::take);
+            (measured.tag, callback)
+        })
     }
 
     /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
@@ -340,7 +383,7 @@ impl Accumulator {
         let Some((open, ticket)) = taken else {
             return;
         };
-        let sealed = open.seal(&self.config.codec, now);
+        let sealed = open.seal(&self.config.codec, now, self.listener());
         let mut state = partition.lock();
         match sealed {
             Ok(Sealed {
@@ -451,6 +494,8 @@ struct Measured<'a> {
     record: RecordRef<'a>,
     /// The most bytes that it may come to, with its batch's header.
     size: usize,
+    tag: u64,
+    callback: Option<&'a CallbackSlot>,
 }
 
 struct Appended {

@@ -19,9 +19,10 @@ use raban_protocol::record_batch::{HEADER_LEN, RecordRef, RecordsBuilder, Sealed
 
 pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
-use crate::delivery::{BatchResult, Delivery, Settled};
+use crate::delivery::{BatchResult, Delivery, Settled, size};
 use crate::error::{ErrorKind, ProduceError};
 use crate::time::Instant;
+use crate::told::{Callback, Listener, Note};
 use crate::trail::Trail;
 
 /// The batch of a partition that still takes records.
@@ -33,6 +34,7 @@ pub(crate) struct OpenBatch {
     pub(crate) generation: Generation,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
+    notes: Vec<Note>,
 }
 
 impl OpenBatch {
@@ -48,6 +50,7 @@ impl OpenBatch {
             opened,
             generation,
             largest_record: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -74,8 +77,24 @@ impl OpenBatch {
         self.records.grow_to(capacity);
     }
 
-    pub(crate) fn append(&mut self, timestamp: i64, record: &RecordRef<'_>) -> Delivery {
+    /// Appends a record, noted or not.
+    pub(crate) fn append(
+        &mut self,
+        timestamp: i64,
+        record: &RecordRef<'_>,
+        note: Option<(u64, Option<Callback>)>,
+    ) -> Delivery {
         let index = self.records.append(timestamp, record);
+        if let Some((tag, callback)) = note {
+            self.notes.push(Note {
+                index,
+                timestamp,
+                key_size: size(record.key),
+                value_size: size(record.value),
+                tag,
+                callback,
+            });
+        }
         Delivery::new(
             Arc::clone(&self.result),
             index,
@@ -87,7 +106,12 @@ impl OpenBatch {
 
     /// Compresses and checksums the records. Where that fails, they have failed, and the batch comes
     /// back settled.
-    pub(crate) fn seal(self, codec: &Codec, now: Instant) -> Result<Sealed, SpentBatch> {
+    pub(crate) fn seal(
+        self,
+        codec: &Codec,
+        now: Instant,
+        listener: Option<&dyn Listener>,
+    ) -> Result<Sealed, SpentBatch> {
         let count = self.records.count();
         let capacity = self.capacity();
         let Self {
@@ -96,6 +120,7 @@ impl OpenBatch {
             opened,
             generation,
             largest_record,
+            notes,
         } = self;
         match records.seal(codec, BytesMut::new()) {
             Ok((records, unused)) => {
@@ -113,6 +138,7 @@ impl OpenBatch {
                         opened,
                         sealed: now,
                         largest_record,
+                        notes,
                         generation,
                         held,
                     },
@@ -126,7 +152,7 @@ impl OpenBatch {
                     false,
                 );
                 Err(SpentBatch {
-                    unobserved: result.settle(Settled::Failed(error)),
+                    unobserved: result.settle(Settled::Failed(error), notes, listener),
                     body: Bytes::new(),
                     count,
                     generation,
@@ -157,6 +183,7 @@ pub(crate) struct SealedBatch {
     pub(crate) sealed: Instant,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
+    notes: Vec<Note>,
     generation: Generation,
     held: usize,
 }
@@ -199,9 +226,9 @@ impl SealedBatch {
     }
 
     /// Gives every record its one outcome.
-    pub(crate) fn settle(self, settled: Settled) -> SpentBatch {
+    pub(crate) fn settle(self, settled: Settled, listener: Option<&dyn Listener>) -> SpentBatch {
         let count = self.records.count();
-        let unobserved = self.result.settle(settled);
+        let unobserved = self.result.settle(settled, self.notes, listener);
         SpentBatch {
             body: self.records.into_body(),
             count,

@@ -17,6 +17,7 @@ use crate::error::ProduceError;
 use crate::record::RecordMetadata;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, OnceLock};
+use crate::told::{Listener, Note};
 use crate::trail::Trail;
 
 /// A record's outcome to come: resolves to its place in the log, or to why it failed.
@@ -38,6 +39,11 @@ pub struct Delivery {
 
 const NO_SLOT: u32 = u32::MAX;
 
+/// Bytes of a key or value; -1 for null. One larger than i32::MAX was refused before: its length field couldn't hold it.
+pub(crate) fn size(part: Option<&[u8]>) -> i32 {
+    part.map_or(-1, |part| part.len() as i32)
+}
+
 impl Delivery {
     pub(crate) fn new(
         batch: Arc<BatchResult>,
@@ -46,8 +52,6 @@ impl Delivery {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Self {
-        // A record larger than i32::MAX was refused before: its length field couldn't hold it.
-        let size = |part: Option<&[u8]>| part.map_or(-1, |part| part.len() as i32);
         Self {
             batch,
             index,
@@ -103,21 +107,8 @@ impl Delivery {
     }
 
     fn outcome(&self, settled: &Settled, index: u32) -> Result<RecordMetadata, ProduceError> {
-        match settled {
-            Settled::Acknowledged {
-                base_offset,
-                log_append_time,
-                ..
-            } => Ok(RecordMetadata {
-                topic: Arc::clone(&self.batch.topic),
-                partition: self.batch.partition,
-                offset: base_offset.map(|base| base + i64::from(index)),
-                timestamp: log_append_time.unwrap_or(self.timestamp),
-                serialized_key_size: usize::try_from(self.key_size).ok(),
-                serialized_value_size: usize::try_from(self.value_size).ok(),
-            }),
-            Settled::Failed(error) => Err(error.clone()),
-        }
+        let sizes = (self.key_size, self.value_size);
+        self.batch.outcome(settled, index, self.timestamp, sizes)
     }
 
     /// Holds on to the result that has the record now; true if that is another one.
@@ -220,15 +211,60 @@ impl BatchResult {
         })
     }
 
+    /// The outcome of the record at this place, of this timestamp and with these sizes of key and value.
+    fn outcome(
+        &self,
+        settled: &Settled,
+        index: u32,
+        timestamp: i64,
+        (key_size, value_size): (i32, i32),
+    ) -> Result<RecordMetadata, ProduceError> {
+        match settled {
+            Settled::Acknowledged {
+                base_offset,
+                log_append_time,
+                ..
+            } => Ok(RecordMetadata {
+                topic: Arc::clone(&self.topic),
+                partition: self.partition,
+                offset: base_offset.map(|base| base + i64::from(index)),
+                timestamp: log_append_time.unwrap_or(timestamp),
+                serialized_key_size: usize::try_from(key_size).ok(),
+                serialized_value_size: usize::try_from(value_size).ok(),
+            }),
+            Settled::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    /// Tells the outcomes of records of a settled batch.
+    fn tell(&self, notes: Vec<Note>, listener: &dyn Listener) {
+        let Some(Decision::Settled(settled)) = self.decision.get() else {
+            return;
+        };
+        for note in notes {
+            let sizes = (note.key_size, note.value_size);
+            let outcome = self.outcome(settled, note.index, note.timestamp, sizes);
+            listener.told(note.tag, outcome, note.callback);
+        }
+    }
+
     /// Another result of the same partition.
     pub(crate) fn sibling(&self) -> Arc<Self> {
         Self::new(Arc::clone(&self.topic), self.partition)
     }
 
-    /// Settles all records at once and wakes whoever waits. Returns how many handles nobody holds
-    /// any more. Deciding twice is a bug.
-    pub(crate) fn settle(&self, settled: Settled) -> u32 {
+    /// Settles all records at once, tells of those that are noted, and wakes whoever waits. Returns how
+    /// many handles nobody holds any more. Deciding twice is a bug.
+    pub(crate) fn settle(
+        &self,
+        settled: Settled,
+        notes: Vec<Note>,
+        listener: Option<&dyn Listener>,
+    ) -> u32 {
         let unobserved = self.decide(Decision::Settled(settled));
+        if let Some(listener) = listener {
+            self.tell(notes, listener);
+        }
         self.wake();
         unobserved
     }
@@ -338,10 +374,10 @@ mod tests {
         result.split(parts);
         assert_eq!(wakes(), 1);
         assert!(Pin::new(&mut delivery).poll(&mut cx).is_pending());
-        first.settle(acknowledged(10));
+        first.settle(acknowledged(10), Vec::new(), None);
         assert_eq!(wakes(), 1);
         assert!(!delivery.is_settled());
-        second.settle(acknowledged(20));
+        second.settle(acknowledged(20), Vec::new(), None);
         assert_eq!(wakes(), 2);
         let Poll::Ready(Ok(metadata)) = Pin::new(&mut delivery).poll(&mut cx) else {
             panic!("it is settled");
@@ -368,7 +404,7 @@ mod tests {
         for handle in handles.iter_mut().rev() {
             assert!(poll(handle).is_pending());
         }
-        second.settle(acknowledged(0));
+        second.settle(acknowledged(0), Vec::new(), None);
         for (_, _, woken) in &handles {
             assert_eq!(woken.0.load(Ordering::SeqCst), 2);
         }
@@ -384,8 +420,8 @@ mod tests {
         let (first, second, parts) = parts(&result);
         result.split(parts);
         drop(c);
-        assert_eq!(first.settle(acknowledged(0)), 2);
-        assert_eq!(second.settle(acknowledged(2)), 1);
+        assert_eq!(first.settle(acknowledged(0), Vec::new(), None), 2);
+        assert_eq!(second.settle(acknowledged(2), Vec::new(), None), 1);
         drop(d);
     }
 }

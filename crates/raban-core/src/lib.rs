@@ -35,6 +35,7 @@ mod delivery;
 mod error;
 mod event;
 mod metrics;
+mod told;
 mod trail;
 
 #[cfg(not(feature = "mutants"))]
@@ -60,6 +61,7 @@ pub use partitioner::murmur2;
 pub use record::{Header, NewRecord, RecordMetadata};
 pub use sender::{Action, Sender};
 pub use time::{Instant, Now};
+pub use told::{Callback, CallbackSlot, Listener};
 pub use trail::{Attempt, AttemptOutcome, Found, Resolution, ResolvedBy, Trail};
 
 /// The two halves of a producer. `seed` decides all that is random in it: sticky partitions,

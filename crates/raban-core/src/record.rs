@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 pub use raban_protocol::record_batch::Header;
 
+use crate::told::CallbackSlot;
+
 /// A serialized record on its way into a batch. It borrows: the bytes are copied once, on acceptance.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NewRecord<'a> {
@@ -17,6 +19,10 @@ pub struct NewRecord<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers in order; keys may repeat.
     pub headers: &'a [Header],
+    /// What the [`Listener`](crate::Listener) is told along with the outcome.
+    pub tag: u64,
+    /// Called with the outcome; taken on acceptance.
+    pub callback: Option<&'a CallbackSlot>,
 }
 
 /// Where an acknowledged record lies.

@@ -60,7 +60,7 @@ impl Accumulator {
         if matches!(settled, Settled::Failed(_)) {
             self.recorder.failed(now, batch.topic(), batch.count());
         }
-        let spent = batch.settle(settled);
+        let spent = batch.settle(settled, self.listener());
         self.generations.settle_batch(now, spent.generation);
         spent
     }

@@ -85,7 +85,8 @@ impl SealedBatch {
     }
 
     /// Hands the records and what they hold over to batches of these pieces.
-    fn take_apart(self, pieces: Vec<SealedRecords>, runs: &[Run]) -> Vec<SealedBatch> {
+    fn take_apart(mut self, pieces: Vec<SealedRecords>, runs: &[Run]) -> Vec<SealedBatch> {
+        let notes = std::mem::take(&mut self.notes);
         let mut left = self.held;
         let last = pieces.len() - 1;
         let mut batches = Vec::with_capacity(pieces.len());
@@ -99,9 +100,15 @@ impl SealedBatch {
             batches.push(SealedBatch {
                 records,
                 result: self.result.sibling(),
+                notes: Vec::new(),
                 held,
                 ..self
             });
+        }
+        for mut note in notes {
+            let run = &runs[runs.partition_point(|run| run.first <= note.index) - 1];
+            note.index = run.index + (note.index - run.first);
+            batches[run.piece].notes.push(note);
         }
         let part = |run: &Run| Part {
             first: run.first,

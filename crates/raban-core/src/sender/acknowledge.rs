@@ -245,11 +245,12 @@ impl Sender {
         let partition = Arc::clone(&self.queue(id).partition);
         let spent = match entry.batch {
             EntryBatch::Live(batch) => {
-                let spent = batch.settle(Settled::Acknowledged {
+                let settled = Settled::Acknowledged {
                     base_offset: None,
                     log_append_time: None,
                     trail,
-                });
+                };
+                let spent = batch.settle(settled, self.accumulator.listener());
                 if let Some(connection) = self.connections.get_mut(&conn) {
                     *connection.written.entry(spent.generation).or_default() += 1;
                 }

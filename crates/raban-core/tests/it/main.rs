@@ -16,5 +16,6 @@ mod order;
 mod retries;
 mod split;
 mod timeouts;
+mod told;
 mod trail;
 mod verdicts;

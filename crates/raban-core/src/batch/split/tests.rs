@@ -59,10 +59,10 @@ fn batch_of(records: &[Written], codec: &Codec) -> (SealedBatch, Vec<Delivery>) 
             value: record.value.as_deref(),
             headers: &record.headers,
         };
-        open.append(record.timestamp, &bytes)
+        open.append(record.timestamp, &bytes, None)
     };
     let deliveries = records.iter().map(append).collect();
-    let sealed = open.seal(codec, Instant::default()).unwrap();
+    let sealed = open.seal(codec, Instant::default(), None).unwrap();
     (sealed.batch, deliveries)
 }
 
@@ -157,7 +157,7 @@ proptest! {
         let mut counted = 0;
         for batch in batches {
             let count = i64::from(batch.count());
-            counted += batch.settle(acknowledged(next)).unobserved as usize;
+            counted += batch.settle(acknowledged(next), None).unobserved as usize;
             next += count;
         }
         prop_assert_eq!(counted, unobserved);
@@ -193,13 +193,13 @@ proptest! {
             .collect();
         prop_assert_eq!(rest.as_ref().map(records_of).unwrap_or_default(), expected);
         if let Some(rest) = rest {
-            rest.settle(acknowledged(50));
+            rest.settle(acknowledged(50), None);
         }
         for (batch, message) in refused {
             let code = ErrorCode::INVALID_RECORD;
             let kind = ErrorKind::Rejected { code, message };
             let error = ProduceError::new(kind, ("t".into(), 3), Trail::default(), false);
-            batch.settle(Settled::Failed(error));
+            batch.settle(Settled::Failed(error), None);
         }
         let mut next = 50;
         for (index, delivery) in deliveries.iter().enumerate() {
