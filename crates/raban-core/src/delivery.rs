@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::ProduceError;
+use crate::error::{ErrorKind, ProduceError};
 use crate::record::RecordMetadata;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, OnceLock};
@@ -90,6 +90,18 @@ impl Delivery {
             (Settled::Acknowledged { trail, .. }, _) => trail.clone(),
             (Settled::Failed(error), _) => Some(error.shared_trail()),
         }
+    }
+
+    /// The error of who would wait for the outcome where that would have no end.
+    #[doc(hidden)]
+    pub fn in_callback(&self) -> ProduceError {
+        let topic_partition = (Arc::clone(&self.batch.topic), self.batch.partition);
+        ProduceError::new(
+            ErrorKind::InCallback,
+            topic_partition,
+            Trail::default(),
+            true,
+        )
     }
 
     /// Lets go of the handle on purpose; the same as dropping it.

@@ -251,6 +251,11 @@ pub enum ErrorKind {
         /// The serializer's words.
         reason: String,
     },
+    /// A callback can't wait for the producer whose thread it is called on.
+    #[error(
+        "a callback can't wait: the producer's own thread calls it; use try_enqueue there, or leave the waiting to another thread"
+    )]
+    InCallback,
     /// The batch couldn't be compressed.
     #[error("the batch can't be compressed: {0}")]
     Compression(String),

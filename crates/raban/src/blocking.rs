@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use raban_core::{EnqueueError, PartitionInfo, ProduceError, RecordMetadata};
+use raban_core::{EnqueueError, ErrorKind, PartitionInfo, ProduceError, RecordMetadata};
 
+use crate::callbacks::is_inside;
 use crate::delivery::Delivery;
 use crate::producer::{CloseError, SendManyReport};
 use crate::record::Record;
@@ -38,26 +39,49 @@ impl Producer {
     /// # Errors
     /// As [`Producer::enqueue`](crate::Producer::enqueue).
     pub fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        let shared = &self.0.shared;
-        let topic = shared.accumulator.topic(record.topic())?;
-        block_on(shared.accept(&topic, record.as_new()).unyielding())
+        wait_for(self.0.enqueue_as(record, None, true)).map_err(EnqueueError::from)?
+    }
+
+    /// As [`Producer::send_with_callback`](crate::Producer::send_with_callback), waiting until the
+    /// record is accepted, up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// As [`Producer::enqueue`](crate::Producer::enqueue).
+    pub fn send_with_callback(
+        &self,
+        record: Record<'_>,
+        callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
+    ) -> Result<(), EnqueueError> {
+        wait_for(self.0.send_with_callback(record, callback)).map_err(EnqueueError::from)?
     }
 
     /// Sends all records and waits until each is acknowledged or failed.
+    ///
+    /// # Panics
+    /// In a callback, which can't wait.
     pub fn send_many<'a>(&self, records: impl IntoIterator<Item = Record<'a>>) -> SendManyReport {
         block_on(self.0.send_many(records))
     }
 
-    /// Waits until all records accepted so far are acknowledged or failed.
-    pub fn flush(&self) {
-        block_on(self.0.flush());
+    /// Waits until all records accepted so far are acknowledged or failed, and callbacks were told.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InCallback`] in a callback, which can't wait; the records are sent at once all
+    /// the same.
+    pub fn flush(&self) -> Result<(), EnqueueError> {
+        wait_for(self.0.flush()).map_err(EnqueueError::from)
     }
 
-    /// Closes the producer and all its clones.
+    /// Closes the producer and all its clones. In a callback it acts as with no time, and returns
+    /// before the end.
     ///
     /// # Errors
     /// As [`Producer::close`](crate::Producer::close).
     pub fn close(&self, timeout: Duration) -> Result<(), CloseError> {
+        if is_inside() {
+            drop(self.0.close(Duration::ZERO));
+            return Ok(());
+        }
         block_on(self.0.close(timeout))
     }
 
@@ -66,7 +90,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::partitions_for`](crate::Producer::partitions_for).
     pub fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, EnqueueError> {
-        block_on(self.0.partitions_for(topic))
+        wait_for(self.0.partitions_for(topic)).map_err(EnqueueError::from)?
     }
 }
 
@@ -97,7 +121,7 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
         key: impl Nullable<'a, K>,
         value: impl Nullable<'a, V>,
     ) -> Result<Delivery, EnqueueError> {
-        block_on(self.0.record(key, value).enqueue())
+        wait_for(self.0.record(key, value).enqueue()).map_err(EnqueueError::from)?
     }
 }
 
@@ -127,8 +151,16 @@ thread_local! {
 /// Runs a future to its end on this thread, which sleeps in between. Enough for this crate's
 /// futures where there is no executor; one that needs a runtime's timers or sockets needs that
 /// runtime.
+///
+/// # Panics
+/// In a callback, where a wait for the producer would have no end.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    poll_parked(future, None).expect("without a deadline there is an end only with the outcome")
+    wait_for(future).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same, with an error in place of the panic.
+pub(crate) fn wait_for<F: Future>(future: F) -> Result<F::Output, ErrorKind> {
+    poll_parked(future, None).ok_or(ErrorKind::InCallback)
 }
 
 /// The same for at most `timeout`; `None`: not done by then.
@@ -152,7 +184,8 @@ fn poll_parked<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             break Some(output);
         }
-        if !park(&parker, deadline) {
+        // The thread that would wake this one is this one.
+        if is_inside() || !park(&parker, deadline) {
             break None;
         }
     };

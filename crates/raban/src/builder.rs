@@ -9,6 +9,7 @@ use std::time::Duration;
 use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
 use raban_protocol::compression::Compression;
 
+use crate::callbacks::{Callbacks, DeliveryReport, ProducerInterceptor};
 use crate::clock::Clock;
 use crate::driver;
 use crate::producer::{Producer, Shared};
@@ -40,6 +41,7 @@ use crate::transport::SocketOptions;
 pub struct Builder {
     settings: Settings,
     reporting: Vec<Reporting>,
+    callbacks: Callbacks,
 }
 
 impl Builder {
@@ -140,6 +142,41 @@ impl Builder {
         self.set("retries", retries.to_string())
     }
 
+    /// Has `callback` called once with each accepted record's outcome, on the producer's thread: in a
+    /// partition in the order of the records, before [`flush`](Producer::flush) and
+    /// [`close`](Producer::close) end. [`Record::tag`](crate::Record::tag) tells which record it is.
+    ///
+    /// It should be quick, for nothing is sent meanwhile; it may `try_enqueue` further records, but
+    /// can't wait for this producer ([`ErrorKind::InCallback`](crate::ErrorKind::InCallback)); and a
+    /// panic is logged. Of several the last counts.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), raban::StartError> {
+    /// let producer = raban::Producer::builder()
+    ///     .bootstrap_servers("localhost:9092")
+    ///     .on_delivery(|report| match &report.outcome {
+    ///         Ok(at) => println!("{} is at offset {:?}", report.tag, at.offset),
+    ///         Err(error) => eprintln!("{} failed: {error}", report.tag),
+    ///     })
+    ///     .build()?;
+    /// # drop(producer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_delivery(
+        mut self,
+        callback: impl Fn(&DeliveryReport) + Send + Sync + 'static,
+    ) -> Self {
+        self.callbacks.on_delivery = Some(Box::new(callback));
+        self
+    }
+
+    /// Has `interceptor` see each record and its outcome, behind those given before.
+    pub fn interceptor(mut self, interceptor: impl ProducerInterceptor + 'static) -> Self {
+        self.callbacks.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Has `reporter` take the metrics at this interval (at least 1 ms), on a thread of its own.
     ///
     /// ```
@@ -192,6 +229,9 @@ impl Builder {
         reporting.extend(statistics(&config)?);
         let (accumulator, sender) =
             raban_core::new(config, RandomState::new().build_hasher().finish());
+        let callbacks = Arc::new(self.callbacks);
+        let listener = Arc::clone(&callbacks);
+        accumulator.listen(listener, callbacks.hear_of_all());
         let abandoned = Arc::new(OnceLock::new());
         let mut reporters = Vec::new();
         for reporting in reporting {
@@ -219,6 +259,7 @@ impl Builder {
             shared: Arc::new(Shared {
                 accumulator,
                 clock,
+                callbacks,
                 delivery_timeout,
                 abandoned,
                 _keep: keep,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use raban_core::{ProduceError, RecordMetadata, Trail};
 
-use crate::blocking::{block_on, block_on_timeout};
+use crate::blocking::{block_on_timeout, wait_for};
 
 /// A record's outcome to come: resolves to its place in the log, or to why it failed. It can be
 /// awaited on any executor, or waited for on a thread.
@@ -23,13 +23,14 @@ impl Delivery {
     /// Blocks this thread until the outcome is there, at the latest after `delivery.timeout.ms`.
     ///
     /// # Errors
-    /// Why the record failed.
-    pub fn wait(self) -> Result<RecordMetadata, ProduceError> {
-        block_on(self)
+    /// Why the record failed; [`ErrorKind::InCallback`](crate::ErrorKind::InCallback) in a callback,
+    /// which can't wait.
+    pub fn wait(mut self) -> Result<RecordMetadata, ProduceError> {
+        wait_for(&mut self).unwrap_or_else(|_| Err(self.0.in_callback()))
     }
 
     /// Blocks this thread until the outcome is there, or for `timeout`: then `None`, and the
-    /// delivery goes on.
+    /// delivery goes on. In a callback it doesn't wait at all.
     pub fn wait_timeout(
         &mut self,
         timeout: Duration,

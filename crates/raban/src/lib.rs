@@ -48,6 +48,7 @@
 mod admin;
 pub mod blocking;
 mod builder;
+mod callbacks;
 mod client;
 mod clock;
 mod delivery;
@@ -69,6 +70,7 @@ pub use admin::{
 };
 pub use blocking::block_on;
 pub use builder::{Builder, StartError};
+pub use callbacks::{DeliveryReport, ProducerInterceptor};
 pub use delivery::Delivery;
 pub use producer::{CloseError, Producer, SendManyReport, TryEnqueueError};
 pub use reader::{ReadError, ReadRecord, Reader, ReaderBuilder};

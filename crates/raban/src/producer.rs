@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use raban_core::config::Settings;
 use raban_core::{
-    Accumulator, EnqueueError, EnqueueWait, ErrorKind, Metrics, NewRecord, PartitionInfo,
-    ProduceError, RecordMetadata,
+    Accumulator, CallbackSlot, EnqueueError, EnqueueWait, ErrorKind, Metrics, NewRecord,
+    PartitionInfo, ProduceError, RecordMetadata,
 };
 
 use crate::blocking;
 use crate::builder::{Builder, Keep, StartError};
+use crate::callbacks::SharedCallbacks;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::record::Record;
@@ -102,8 +103,48 @@ impl Producer {
     /// # Errors
     /// Why the record isn't accepted. It surely isn't in the log then.
     pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        let topic = self.shared.accumulator.topic(record.topic())?;
-        self.shared.accept(&topic, record.as_new()).await
+        self.enqueue_as(record, None, false).await
+    }
+
+    /// Resolves when the record is accepted, as [`enqueue`](Self::enqueue) does; then `callback` is
+    /// called once with the outcome, on the producer's thread: in a partition in the order of the
+    /// records, before [`flush`](Self::flush) and [`close`](Self::close) end. It should be quick, for
+    /// nothing is sent meanwhile; it can't wait for this producer
+    /// ([`ErrorKind::InCallback`]); and a panic is logged.
+    ///
+    /// # Errors
+    /// Why the record isn't accepted: then `callback` isn't called.
+    pub async fn send_with_callback(
+        &self,
+        record: Record<'_>,
+        callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
+    ) -> Result<(), EnqueueError> {
+        let slot = CallbackSlot::new(Box::new(callback));
+        let delivery = self.enqueue_as(record, Some(&slot), false).await?;
+        delivery.detach();
+        Ok(())
+    }
+
+    pub(crate) async fn enqueue_as(
+        &self,
+        mut record: Record<'_>,
+        callback: Option<&CallbackSlot>,
+        blocks: bool,
+    ) -> Result<Delivery, EnqueueError> {
+        let shared = &*self.shared;
+        shared.callbacks.intercept(&mut record);
+        let new = NewRecord {
+            callback,
+            ..record.as_new()
+        };
+        let accepted = async {
+            let topic = shared.accumulator.topic(record.topic())?;
+            let accept = shared.accept(&topic, new);
+            if blocks { accept.unyielding() } else { accept }.await
+        };
+        accepted
+            .await
+            .inspect_err(|error| shared.callbacks.refused(new.tag, error))
     }
 
     /// Accepts the record now or gives it back.
@@ -115,8 +156,21 @@ impl Producer {
         &self,
         record: Record<'a>,
     ) -> Result<Delivery, TryEnqueueError<Record<'a>>> {
-        let topic = self.shared.accumulator.topic(record.topic())?;
-        let tried = self.shared.try_accept(&topic, &record.as_new());
+        let callbacks = &self.shared.callbacks;
+        let seen = (!callbacks.interceptors.is_empty()).then(|| {
+            let mut seen = record.clone();
+            callbacks.intercept(&mut seen);
+            seen
+        });
+        let sent = seen.as_ref().unwrap_or(&record);
+        let tried = match self.shared.accumulator.topic(sent.topic()) {
+            Ok(topic) => self.shared.try_accept(&topic, &sent.as_new()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(TryEnqueueError::Failed(error)) = &tried {
+            callbacks.refused(sent.as_new().tag, error);
+        }
+        // It comes back as it was, to be seen by interceptors the next time.
         tried.map_err(|refused| refused.map(|()| record))
     }
 
@@ -263,6 +317,7 @@ impl fmt::Debug for Producer {
 pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) clock: Clock,
+    pub(crate) callbacks: SharedCallbacks,
     pub(crate) delivery_timeout: Duration,
     /// Set when nobody is left who could hear what a close reports: to how many records had failed
     /// by then.
@@ -378,7 +433,7 @@ pub enum TryEnqueueError<R> {
 }
 
 impl<R> TryEnqueueError<R> {
-    fn map<S>(self, record: impl FnOnce(R) -> S) -> TryEnqueueError<S> {
+    pub(crate) fn map<S>(self, record: impl FnOnce(R) -> S) -> TryEnqueueError<S> {
         match self {
             Self::Full(given) => TryEnqueueError::Full(record(given)),
             Self::MetadataPending(given) => TryEnqueueError::MetadataPending(record(given)),

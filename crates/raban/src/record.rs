@@ -26,6 +26,7 @@ pub struct Record<'a> {
     key: Payload<'a>,
     value: Payload<'a>,
     headers: Vec<Header>,
+    tag: u64,
 }
 
 impl<'a> Record<'a> {
@@ -38,6 +39,7 @@ impl<'a> Record<'a> {
             key: Payload::Null,
             value: Payload::Null,
             headers: Vec::new(),
+            tag: 0,
         }
     }
 
@@ -71,9 +73,26 @@ impl<'a> Record<'a> {
         self
     }
 
+    /// A number of the application's own, by which
+    /// [`on_delivery`](crate::Builder::on_delivery) knows the record again. It isn't sent.
+    pub fn tag(mut self, tag: u64) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// Adds a header in place; keys may repeat, and the order is kept.
+    pub fn add_header<'h>(&mut self, key: impl Into<String>, value: impl Into<Payload<'h>>) {
+        self.headers.push(header(key, value));
+    }
+
     /// The topic's name.
     pub fn topic(&self) -> &str {
         &self.topic
+    }
+
+    /// The headers so far.
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
     }
 
     /// The same record, with nothing borrowed.
@@ -85,6 +104,20 @@ impl<'a> Record<'a> {
             key: self.key.into_owned(),
             value: self.value.into_owned(),
             headers: self.headers,
+            tag: self.tag,
+        }
+    }
+
+    /// A serialized record for a topic, for interceptors to see.
+    pub(crate) fn of(topic: &'a str, record: &NewRecord<'a>) -> Self {
+        Self {
+            topic: Cow::Borrowed(topic),
+            partition: record.partition,
+            timestamp: record.timestamp,
+            key: record.key.into(),
+            value: record.value.into(),
+            headers: record.headers.to_vec(),
+            tag: record.tag,
         }
     }
 
@@ -95,6 +128,8 @@ impl<'a> Record<'a> {
             key: self.key.as_bytes(),
             value: self.value.as_bytes(),
             headers: &self.headers,
+            tag: self.tag,
+            callback: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use raban_core::{EnqueueError, ErrorKind, Header, NewRecord, ProduceError, Recor
 use crate::blocking;
 use crate::delivery::Delivery;
 use crate::producer::{Producer, TryEnqueueError};
-use crate::record::{Payload, header};
+use crate::record::{Payload, Record, header};
 use crate::serializer::{Nullable, Raw, RecordPart, SerializeContext, Serializer};
 
 /// Buffers larger than this aren't kept for the next record.
@@ -96,6 +96,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
             partition: None,
             timestamp: None,
             headers: Vec::new(),
+            tag: 0,
         }
     }
 
@@ -171,6 +172,7 @@ pub struct TopicRecord<'a, K: ?Sized, V: ?Sized> {
     partition: Option<i32>,
     timestamp: Option<i64>,
     headers: Vec<Header>,
+    tag: u64,
 }
 
 impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
@@ -192,6 +194,12 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
         self
     }
 
+    /// As [`Record::tag`].
+    pub fn tag(mut self, tag: u64) -> Self {
+        self.tag = tag;
+        self
+    }
+
     /// As [`Topic::send`].
     ///
     /// # Errors
@@ -209,7 +217,11 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
         let mut scratch = Scratch::take();
         let record = self.serialize(&mut scratch)?;
-        handle.producer.shared.accept(topic, record).await
+        if handle.producer.shared.callbacks.interceptors.is_empty() {
+            return handle.producer.shared.accept(topic, record).await;
+        }
+        let record = Record::of(&handle.name, &record);
+        handle.producer.enqueue_as(record, None, false).await
     }
 
     /// As [`Topic::try_enqueue`].
@@ -221,7 +233,12 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
         let mut scratch = Scratch::take();
         let record = self.serialize(&mut scratch)?;
-        handle.producer.shared.try_accept(topic, &record)
+        if handle.producer.shared.callbacks.interceptors.is_empty() {
+            return handle.producer.shared.try_accept(topic, &record);
+        }
+        let record = Record::of(&handle.name, &record);
+        let tried = handle.producer.try_enqueue(record);
+        tried.map_err(|refused| refused.map(drop))
     }
 
     fn serialize<'s>(
@@ -246,6 +263,8 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
             key: self.key.map(|_| key.as_slice()),
             value: self.value.map(|_| value.as_slice()),
             headers: &self.headers,
+            tag: self.tag,
+            callback: None,
         })
     }
 }

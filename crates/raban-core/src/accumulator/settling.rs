@@ -42,6 +42,7 @@ impl Accumulator {
     }
 
     /// Takes refused records out of a batch: see [`SealedBatch::without`].
+    #[expect(clippy::result_large_err, reason = "the batch is what is given back")]
     pub(crate) fn separate(
         &self,
         batch: SealedBatch,

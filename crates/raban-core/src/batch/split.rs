@@ -60,6 +60,7 @@ impl SealedBatch {
 
     /// Takes out the records of these indexes. The batch comes back as it is if none of them is in it,
     /// or if it can't be taken apart.
+    #[expect(clippy::result_large_err, reason = "the batch is what is given back")]
     pub(crate) fn without(
         self,
         codec: &Codec,

@@ -110,5 +110,6 @@ fn record<'a>(shape: &Shape, content: &'a Content, timestamp: Option<i64>) -> Ne
         key: content.key.as_deref(),
         value: content.value.as_deref(),
         headers: &content.headers,
+        ..NewRecord::default()
     }
 }

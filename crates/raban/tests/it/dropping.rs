@@ -63,7 +63,7 @@ fn a_dropped_delivery_is_still_delivered() {
             .enqueue(Record::to("t").value("v"))
             .unwrap(),
     );
-    producer.blocking().flush();
+    producer.blocking().flush().unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 1);
 }
 
@@ -88,7 +88,7 @@ fn a_dropped_deliverys_failure_is_counted_and_logged() {
             .unwrap(),
     );
     drop(broker);
-    producer.blocking().flush();
+    producer.blocking().flush().unwrap();
     assert_eq!(producer.metrics().record_error.total, 1);
     let line = log::wait_for(&[
         "1 records failed whose outcome nobody awaits",

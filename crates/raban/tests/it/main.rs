@@ -1,6 +1,7 @@
 //! The whole producer against the embedded broker, over real sockets.
 #![allow(clippy::unwrap_used)]
 
+mod callbacks;
 mod contents;
 mod dropping;
 mod executors;

@@ -22,11 +22,11 @@ fn flush_sends_at_once_and_settles_all_before_it() {
                 .unwrap()
         })
         .collect();
-    producer.flush();
+    producer.flush().unwrap();
     assert!(deliveries.iter().all(|delivery| delivery.is_settled()));
     assert_eq!(broker.records("t").unwrap().len(), 1000);
     // There is nothing left to flush.
-    producer.flush();
+    producer.flush().unwrap();
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn close_delivers_what_was_accepted_and_ends_all_clones() {
     assert!(matches!(error.kind(), ErrorKind::Closed), "{error}");
     let error = clone.topic("t").blocking().send(b"k", b"v").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Closed), "{error}");
-    clone.blocking().flush();
+    clone.blocking().flush().unwrap();
     clone.blocking().close(Duration::ZERO).unwrap();
     assert!(format!("{clone:?}").contains("closed: true"));
 }

@@ -36,7 +36,7 @@ fn an_enqueued_record_tells_its_outcome_in_every_way() {
         .enqueue(Record::to("t").value("b"))
         .unwrap()
         .detach();
-    producer.flush();
+    producer.flush().unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 2);
 }
 
@@ -269,7 +269,7 @@ fn clones_share_one_producer_across_threads() {
             });
         }
     });
-    producer.blocking().flush();
+    producer.blocking().flush().unwrap();
     let records = broker.records("t").unwrap();
     for thread in 0..4 {
         let key = thread.to_string();

@@ -29,7 +29,7 @@ fn share_a_producer(broker: &Broker, topic: &str, compression: Compression) {
                     let record = Record::to(topic).key(&*key).value(&*value);
                     deliveries.push(producer.enqueue(record).unwrap());
                     if number % 500 == thread {
-                        producer.flush();
+                        producer.flush().unwrap();
                         assert!(deliveries.iter().all(raban::Delivery::is_settled));
                     }
                 }

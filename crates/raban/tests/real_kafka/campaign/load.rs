@@ -247,7 +247,7 @@ impl Load {
             let took = two.map(|(task, producer)| {
                 wait_held(&producer);
                 let began = Instant::now();
-                producer.blocking().flush();
+                producer.blocking().flush().unwrap();
                 let (took, limit) = (began.elapsed(), task.delivery_timeout() + SLACK);
                 assert!(took <= limit, "flush of {} took {took:?}", task.topic);
                 took

@@ -159,7 +159,7 @@ impl Running {
 
     fn flush(&mut self) {
         let began = Instant::now();
-        self.producer.blocking().flush();
+        self.producer.blocking().flush().unwrap();
         let took = began.elapsed();
         let limit = self.task().delivery_timeout() + SLACK;
         assert!(took <= limit, "flush took {took:?}");
