@@ -38,8 +38,16 @@ impl Producer {
     ///
     /// # Errors
     /// As [`Producer::enqueue`](crate::Producer::enqueue).
-    pub fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        wait_for(self.0.enqueue_as(record, None, true)).map_err(EnqueueError::from)?
+    pub fn enqueue(&self, mut record: Record<'_>) -> Result<Delivery, EnqueueError> {
+        let shared = &self.0.shared;
+        shared.callbacks.intercept(&mut record);
+        let new = record.as_new();
+        let topic = shared.accumulator.topic(record.topic());
+        let accepted = topic.and_then(|topic| wait_for(shared.accept(&topic, new).unyielding()));
+        if let Err(error) = &accepted {
+            shared.callbacks.refused(new.tag, error);
+        }
+        accepted
     }
 
     /// As [`Producer::send_with_callback`](crate::Producer::send_with_callback), waiting until the
@@ -52,7 +60,7 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), EnqueueError> {
-        wait_for(self.0.send_with_callback(record, callback)).map_err(EnqueueError::from)?
+        wait_for(self.0.send_with_callback(record, callback))
     }
 
     /// Sends all records and waits until each is acknowledged or failed.
@@ -69,7 +77,10 @@ impl Producer {
     /// [`ErrorKind::InCallback`] in a callback, which can't wait; the records are sent at once all
     /// the same.
     pub fn flush(&self) -> Result<(), EnqueueError> {
-        wait_for(self.0.flush()).map_err(EnqueueError::from)
+        wait_for(async {
+            self.0.flush().await;
+            Ok(())
+        })
     }
 
     /// Closes the producer and all its clones. In a callback it acts as with no time, and returns
@@ -90,7 +101,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::partitions_for`](crate::Producer::partitions_for).
     pub fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, EnqueueError> {
-        wait_for(self.0.partitions_for(topic)).map_err(EnqueueError::from)?
+        wait_for(self.0.partitions_for(topic))
     }
 }
 
@@ -121,7 +132,7 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
         key: impl Nullable<'a, K>,
         value: impl Nullable<'a, V>,
     ) -> Result<Delivery, EnqueueError> {
-        wait_for(self.0.record(key, value).enqueue()).map_err(EnqueueError::from)?
+        wait_for(self.0.record(key, value).enqueue())
     }
 }
 
@@ -155,12 +166,19 @@ thread_local! {
 /// # Panics
 /// In a callback, where a wait for the producer would have no end.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    wait_for(future).unwrap_or_else(|error| panic!("{error}"))
+    wait(future).unwrap_or_else(|| panic!("{}", ErrorKind::InCallback))
+}
+
+/// The same; `None` in place of the panic.
+pub(crate) fn wait<F: Future>(future: F) -> Option<F::Output> {
+    poll_parked(future, None)
 }
 
 /// The same, with an error in place of the panic.
-pub(crate) fn wait_for<F: Future>(future: F) -> Result<F::Output, ErrorKind> {
-    poll_parked(future, None).ok_or(ErrorKind::InCallback)
+pub(crate) fn wait_for<T, E: From<ErrorKind>>(
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    wait(future).unwrap_or_else(|| Err(ErrorKind::InCallback.into()))
 }
 
 /// The same for at most `timeout`; `None`: not done by then.

@@ -64,6 +64,7 @@ impl Callbacks {
         self.on_delivery.is_some() || !self.interceptors.is_empty()
     }
 
+    #[inline]
     pub(crate) fn intercept(&self, record: &mut Record<'_>) {
         for interceptor in &self.interceptors {
             guarded("on_send", || interceptor.on_send(record));

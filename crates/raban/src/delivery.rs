@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use raban_core::{ProduceError, RecordMetadata, Trail};
 
-use crate::blocking::{block_on_timeout, wait_for};
+use crate::blocking::{block_on_timeout, wait};
 
 /// A record's outcome to come: resolves to its place in the log, or to why it failed. It can be
 /// awaited on any executor, or waited for on a thread.
@@ -26,7 +26,7 @@ impl Delivery {
     /// Why the record failed; [`ErrorKind::InCallback`](crate::ErrorKind::InCallback) in a callback,
     /// which can't wait.
     pub fn wait(mut self) -> Result<RecordMetadata, ProduceError> {
-        wait_for(&mut self).unwrap_or_else(|_| Err(self.0.in_callback()))
+        wait(&mut self).unwrap_or_else(|| Err(self.0.in_callback()))
     }
 
     /// Blocks this thread until the outcome is there, or for `timeout`: then `None`, and the

@@ -102,8 +102,9 @@ impl Producer {
     ///
     /// # Errors
     /// Why the record isn't accepted. It surely isn't in the log then.
-    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        self.enqueue_as(record, None, false).await
+    pub async fn enqueue(&self, mut record: Record<'_>) -> Result<Delivery, EnqueueError> {
+        self.shared.callbacks.intercept(&mut record);
+        self.shared.accept_seen(&record, None).await
     }
 
     /// Resolves when the record is accepted, as [`enqueue`](Self::enqueue) does; then `callback` is
@@ -116,35 +117,13 @@ impl Producer {
     /// Why the record isn't accepted: then `callback` isn't called.
     pub async fn send_with_callback(
         &self,
-        record: Record<'_>,
+        mut record: Record<'_>,
         callback: impl FnOnce(Result<RecordMetadata, ProduceError>) + Send + 'static,
     ) -> Result<(), EnqueueError> {
         let slot = CallbackSlot::new(Box::new(callback));
-        let delivery = self.enqueue_as(record, Some(&slot), false).await?;
-        delivery.detach();
-        Ok(())
-    }
-
-    pub(crate) async fn enqueue_as(
-        &self,
-        mut record: Record<'_>,
-        callback: Option<&CallbackSlot>,
-        blocks: bool,
-    ) -> Result<Delivery, EnqueueError> {
-        let shared = &*self.shared;
-        shared.callbacks.intercept(&mut record);
-        let new = NewRecord {
-            callback,
-            ..record.as_new()
-        };
-        let accepted = async {
-            let topic = shared.accumulator.topic(record.topic())?;
-            let accept = shared.accept(&topic, new);
-            if blocks { accept.unyielding() } else { accept }.await
-        };
-        accepted
-            .await
-            .inspect_err(|error| shared.callbacks.refused(new.tag, error))
+        self.shared.callbacks.intercept(&mut record);
+        let accepted = self.shared.accept_seen(&record, Some(&slot)).await;
+        accepted.map(Delivery::detach)
     }
 
     /// Accepts the record now or gives it back.
@@ -339,6 +318,26 @@ impl Shared {
             wait: EnqueueWait::default(),
             may_yield: true,
         }
+    }
+
+    /// Accepts a record that the interceptors have seen, and lets them hear if it isn't.
+    pub(crate) async fn accept_seen(
+        &self,
+        record: &Record<'_>,
+        callback: Option<&CallbackSlot>,
+    ) -> Result<Delivery, EnqueueError> {
+        let new = NewRecord {
+            callback,
+            ..record.as_new()
+        };
+        let accepted = match self.accumulator.topic(record.topic()) {
+            Ok(topic) => self.accept(&topic, new).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &accepted {
+            self.callbacks.refused(new.tag, error);
+        }
+        accepted
     }
 
     pub(crate) fn try_accept(

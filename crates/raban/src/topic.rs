@@ -221,7 +221,7 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
             return handle.producer.shared.accept(topic, record).await;
         }
         let record = Record::of(&handle.name, &record);
-        handle.producer.enqueue_as(record, None, false).await
+        handle.producer.enqueue(record).await
     }
 
     /// As [`Topic::try_enqueue`].
