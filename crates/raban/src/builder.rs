@@ -1,11 +1,13 @@
 //! A producer's settings on their way to a running producer.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use raban_core::Partitioner;
 use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
 use raban_protocol::compression::Compression;
 
@@ -33,9 +35,10 @@ use crate::transport::SocketOptions;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Builder {
     settings: Settings,
+    partitioner: Option<Arc<dyn Partitioner>>,
 }
 
 impl Builder {
@@ -136,6 +139,30 @@ impl Builder {
         self.set("retries", retries.to_string())
     }
 
+    /// Who chooses the partition of records that name none, in place of `partitioner.class`. Partitioners of other clients
+    /// have [names](crate::partitioner::NamedPartitioner) for that setting.
+    ///
+    /// As in the Java client, with a partitioner of one's own `partitioner.ignore.keys`, adaptive partitioning, its
+    /// availability timeout and rack awareness are off.
+    ///
+    /// ```
+    /// use raban::Producer;
+    /// use raban::partitioner::{Unpartitioned, murmur2};
+    ///
+    /// // Partition 0 is for records without a key.
+    /// let builder = Producer::builder().partitioner(|record: &Unpartitioned<'_>| match record.key {
+    ///     Some(key) if record.partition_count > 1 => {
+    ///         1 + murmur2::partition_for_key(key, record.partition_count - 1)
+    ///     }
+    ///     _ => 0,
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
+        self.partitioner = Some(Arc::new(partitioner));
+        self
+    }
+
     pub(crate) fn as_settings(&self) -> &Settings {
         &self.settings
     }
@@ -151,7 +178,10 @@ impl Builder {
     /// # Errors
     /// All that is wrong with the settings, at once; or why thread or broker can't be had.
     pub fn build(self) -> Result<Producer, StartError> {
-        let (config, keep) = prepare(&self.settings)?;
+        let (mut config, keep) = prepare(&self.settings)?;
+        if let Some(partitioner) = self.partitioner {
+            config.use_partitioner(partitioner);
+        }
         let clock = Clock::new();
         let delivery_timeout = config.delivery_timeout;
         let options = SocketOptions::of(&config);
@@ -182,6 +212,15 @@ impl Builder {
                 _keep: keep,
             }),
         })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("partitioner", &self.partitioner.is_some())
+            .finish()
     }
 }
 

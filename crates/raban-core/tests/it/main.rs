@@ -12,6 +12,7 @@ mod idempotence;
 mod memory;
 mod metadata;
 mod order;
+mod partitioning;
 mod retries;
 mod split;
 mod timeouts;
