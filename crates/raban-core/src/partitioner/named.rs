@@ -162,6 +162,42 @@ mod tests {
         );
     }
 
+    /// Keys by a rule that `crates/raban/tests/real_kafka/partitioners.rs` has, too: it had the clients themselves choose
+    /// among 61 partitions, and keeps each choice as a digit.
+    fn key(index: u32) -> Vec<u8> {
+        let mut state = index;
+        (0..=index % 40)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                0x21 + ((state >> 24) % 0xdf) as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn agrees_with_what_java_and_librdkafka_chose_for_10_000_keys() {
+        const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let golden = include_str!("../../tests/golden/partitions.tsv");
+        let mut names = Vec::new();
+        for line in golden.lines() {
+            let (clients, choices) = line.split_once('\t').unwrap();
+            assert_eq!(choices.len(), 10_000);
+            for client in clients.split(' ') {
+                let named: NamedPartitioner = match client {
+                    "java" => NamedPartitioner::Murmur2Random,
+                    name => name.parse().unwrap(),
+                };
+                for (index, digit) in (0..).zip(choices.chars()) {
+                    let chosen = named.partition_for_key(Some(&key(index)), 61).unwrap();
+                    let theirs = DIGITS.find(digit).unwrap();
+                    assert_eq!(chosen as usize, theirs, "{client}, key {index}");
+                }
+                names.push(client);
+            }
+        }
+        assert_eq!(names.len(), 7, "{names:?}");
+    }
+
     #[test]
     fn the_error_names_all() {
         for named in NamedPartitioner::ALL {
