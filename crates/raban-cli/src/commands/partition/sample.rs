@@ -16,7 +16,7 @@ use crate::progress::tell;
 
 /// Partitions looked into: a hash that didn't choose them is right in any of them by chance alone.
 const MOST_PARTITIONS: usize = 16;
-/// A hash is told from others once it fits by chance less often than once in so many samples.
+/// A hash is told from others where it would fit by chance in less than one of so many samples.
 const SURE: f64 = 1e6;
 
 pub(super) fn run(args: &Partition, topic: &str) -> Result<Exit, Failure> {
@@ -42,7 +42,9 @@ pub(super) fn run(args: &Partition, topic: &str) -> Result<Exit, Failure> {
         Ok(())
     })?;
     tell(&sample.verdict(&scores));
-    if let Some(warning) = warning(&scores, configured) {
+    if sample.is_sure(&scores)
+        && let Some(warning) = warning(&scores, configured)
+    {
         tell(&format!("warning: {warning}"));
     }
     Ok(exit)
@@ -126,12 +128,22 @@ impl Sample {
         scores
     }
 
+    /// Whether those that fit hash alike, and others would hardly fit by chance.
+    fn is_sure(&self, scores: &[Score]) -> bool {
+        let mut fitting = scores.iter().filter(|score| score.fits());
+        let Some(best) = fitting.next() else {
+            return false;
+        };
+        let by_chance = f64::from(self.partitions).powf(best.keys as f64);
+        by_chance >= SURE && fitting.all(|score| score.is_like(best))
+    }
+
     fn verdict(&self, scores: &[Score]) -> String {
         let Self { topic, records, .. } = self;
         let keys = self.keys.len();
         let seen = format!("topic {topic}, {records} records, different keys: {keys}");
         let fitting: Vec<&Score> = scores.iter().filter(|score| score.fits()).collect();
-        let Some(best) = fitting.first() else {
+        if fitting.is_empty() {
             let best = &scores[0];
             return format!(
                 "{seen}; none fits all, the best, {}, {} %. Several producers with different partitioners may have \
@@ -139,14 +151,13 @@ impl Sample {
                 best.partitioner,
                 best.percent()
             );
-        };
+        }
         let names: Vec<_> = fitting
             .iter()
             .map(|score| score.partitioner.name())
             .collect();
         let names = names.join(", ");
-        let by_chance = f64::from(self.partitions).powf(best.keys as f64);
-        if by_chance < SURE || fitting.iter().any(|score| !score.is_like(best)) {
+        if !self.is_sure(scores) {
             return format!(
                 "{seen}; {names} fit, but so few keys in {} partitions may do so by chance; look at more of them with \
                  --max-messages",
