@@ -352,7 +352,6 @@ impl Harness {
                     .copied()
                     .flatten()
                     .map(str::to_owned),
-                ..MetadataResponseBroker::default()
             })
             .collect();
         let partitions = (0..self.partitions)

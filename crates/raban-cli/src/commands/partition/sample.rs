@@ -75,7 +75,7 @@ impl Sample {
         let share = i64::from(most)
             .div_euclid(chosen.len().max(1) as i64)
             .max(1);
-        for (partition, first, end) in chosen {
+        for (partition, first, end) in chosen.into_iter().take(most as usize) {
             let reader = Reader::builder(name)
                 .settings(settings)
                 .partition(partition)
