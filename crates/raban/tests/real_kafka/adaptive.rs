@@ -26,7 +26,7 @@ fn shares(kafka: &Kafka, topic: &str, settings: &[(&str, &str)]) -> BTreeMap<i32
     let began = Instant::now();
     let mut records = BTreeMap::new();
     for _ in 0..RECORDS {
-        let delivery = producer.enqueue(Record::to(topic).value(&VALUE)).unwrap();
+        let delivery = producer.enqueue(Record::to(topic).value(VALUE)).unwrap();
         *records.entry(leaders[&delivery.partition()]).or_insert(0) += 1;
         delivery.detach();
     }
