@@ -1,5 +1,6 @@
 //! The calls of `Producer`.
 
+use raban::partitioner::{Partitioner, Unpartitioned};
 use raban::{ErrorKind, Payload, Record, TryEnqueueError};
 
 use crate::support::{LONG, broker, builder, producer};
@@ -315,6 +316,15 @@ fn payloads_come_from_what_people_have() {
     assert_eq!(read[7], None);
 }
 
+/// As many bytes as a value has.
+struct ByLength;
+
+impl Partitioner for ByLength {
+    fn partition(&self, record: &Unpartitioned<'_>) -> i32 {
+        record.value.map_or(-1, |value| value.len() as i32)
+    }
+}
+
 #[test]
 fn a_partitioner_of_one_s_own_chooses() {
     let broker = broker();
@@ -327,9 +337,7 @@ fn a_partitioner_of_one_s_own_chooses() {
     // Even a setting that names another doesn't matter.
     let producer = builder(&broker)
         .set("partitioner.class", "round_robin")
-        .partitioner(|record: &raban::partitioner::Unpartitioned<'_>| {
-            record.value.map_or(-1, |value| value.len() as i32)
-        })
+        .partitioner(ByLength)
         .build()
         .unwrap()
         .blocking();
