@@ -1,6 +1,7 @@
 //! Changes a running cluster through Kafka's own admin client: leaders, settings, permissions.
 
 use crate::error::Error;
+use crate::jars::Jars;
 use crate::kafka::Kafka;
 use crate::tool::run;
 
@@ -68,7 +69,7 @@ impl Kafka {
         java.args(["KafkaControl", command, &self.direct_bootstrap_servers()])
             .args(args);
         let what = format!("{command} {}", args.join(" "));
-        let output = run(java, &what, &[])?;
+        let output = run(java, Jars::java_missing(), &what, &[])?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }

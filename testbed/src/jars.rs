@@ -11,13 +11,17 @@ use crate::error::tail;
 pub const VERSIONS: [&str; 3] = ["3.9.1", "4.3.1", "4.4.0"];
 
 const POM: &str = include_str!("../kafka/pom.xml");
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     (
         "KafkaControl.java",
         include_str!("../kafka/KafkaControl.java"),
     ),
     ("KafkaNode.java", include_str!("../kafka/KafkaNode.java")),
     ("KafkaTool.java", include_str!("../kafka/KafkaTool.java")),
+    (
+        "KeyProducer.java",
+        include_str!("../kafka/KeyProducer.java"),
+    ),
     (
         "LineProducer.java",
         include_str!("../kafka/LineProducer.java"),

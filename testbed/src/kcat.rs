@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::Error;
 use crate::record::Record;
-use crate::tool::stream;
+use crate::tool::{run, stream};
 
 const NEED_KCAT: &str = "install kcat (Debian: kcat) and put it on PATH";
 
@@ -20,6 +20,29 @@ pub fn is_installed() -> bool {
         .stderr(Stdio::null())
         .status();
     version.is_ok_and(|status| status.success())
+}
+
+/// Sends a record with each of these keys and values, which hold neither tabs nor line feeds, to partitions that
+/// librdkafka chooses. `properties` are librdkafka's.
+pub fn produce(
+    bootstrap_servers: &str,
+    topic: &str,
+    records: &[(Vec<u8>, String)],
+    properties: &[(&str, &str)],
+) -> Result<(), Error> {
+    let mut command = Command::new("kcat");
+    command.args(["-P", "-K", "\t", "-b", bootstrap_servers, "-t", topic]);
+    for (key, value) in properties {
+        command.args(["-X", &format!("{key}={value}")]);
+    }
+    let mut input = Vec::new();
+    for (key, value) in records {
+        for part in [key.as_slice(), b"\t", value.as_bytes(), b"\n"] {
+            input.extend_from_slice(part);
+        }
+    }
+    let missing = Error::spawn("kcat", NEED_KCAT);
+    run(command, missing, "producing by kcat", &input).map(drop)
 }
 
 /// All records of a topic from its beginning to its end, as kcat reads them; without their headers, which kcat prints

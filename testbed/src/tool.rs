@@ -121,7 +121,35 @@ impl Kafka {
     ) -> Result<Output, Error> {
         let mut command = Jars::with_tools(self.version())?.java();
         command.arg(class).args(args);
-        run(command, class, stdin)
+        run(command, Jars::java_missing(), class, stdin)
+    }
+
+    /// Sends a record with each of these keys by the Java producer with these properties, and returns the partitions
+    /// that it chose.
+    pub fn java_partitions(
+        &self,
+        topic: &str,
+        keys: &[Vec<u8>],
+        properties: &[(&str, &str)],
+    ) -> Result<Vec<i32>, Error> {
+        let mut java = self.jars().java();
+        java.args(["KeyProducer", topic])
+            .arg(format!("bootstrap.servers={}", self.bootstrap_servers()));
+        let properties = properties.iter();
+        java.args(properties.map(|(key, value)| format!("{key}={value}")));
+        let mut input = String::new();
+        for key in keys {
+            input.extend(key.iter().map(|byte| format!("{byte:02x}")));
+            input.push('\n');
+        }
+        let what = "partitioning by the Java producer";
+        let output = run(java, Jars::java_missing(), what, input.as_bytes())?;
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        let partitions: Result<_, _> = output.lines().map(str::parse).collect();
+        partitions.map_err(|_| Error::Unexpected {
+            what: what.to_owned(),
+            output,
+        })
     }
 
     /// Writes each line as a value by Kafka's console producer, over the listener for clients (and its proxy);
@@ -165,7 +193,12 @@ impl Kafka {
         let (topic, rest) = args.split_first().expect("each command names a topic");
         let mut java = self.tool_command(command, topic);
         java.args(rest);
-        let output = run(java, &format!("{command} of topic {topic}"), &[])?;
+        let output = run(
+            java,
+            Jars::java_missing(),
+            &format!("{command} of topic {topic}"),
+            &[],
+        )?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
@@ -181,12 +214,17 @@ impl Kafka {
     }
 }
 
-pub(crate) fn run(mut command: Command, what: &str, stdin: &[u8]) -> Result<Output, Error> {
+pub(crate) fn run(
+    mut command: Command,
+    missing: impl FnOnce(io::Error) -> Error,
+    what: &str,
+    stdin: &[u8],
+) -> Result<Output, Error> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(Jars::java_missing())?;
+    let mut child = command.spawn().map_err(missing)?;
     let mut input = child.stdin.take().expect("standard input is piped");
     let output = thread::scope(|scope| {
         // A tool that ends before it has read everything has its reason in its exit status.

@@ -1,11 +1,14 @@
 //! The command line: what may be written, and what each word means.
 
+mod partition;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+pub(crate) use self::partition::{KeyFormat, Partition};
 use crate::input::Separator;
 
 const ABOUT: &str = "Produce to Apache Kafka, or to an embedded broker with nothing installed";
@@ -339,41 +342,6 @@ impl TopicName {
             .or(self.topic.as_deref())
             .unwrap_or_default()
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Partition {
-    /// How many partitions the topic has
-    #[arg(long, value_name = "N", value_parser = value_parser!(i32).range(1..))]
-    pub(crate) partitions: i32,
-
-    /// Which rule maps keys to partitions; murmur2 is the Java client's and raban's
-    #[arg(long, value_enum, value_name = "NAME", default_value_t)]
-    pub(crate) partitioner: Partitioner,
-
-    /// How KEY is written
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) key_format: KeyFormat,
-
-    /// The keys; each is printed with its partition as KEY<TAB>PARTITION
-    #[arg(value_name = "KEY", required = true, allow_hyphen_values = false)]
-    pub(crate) keys: Vec<OsString>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Partitioner {
-    /// The Java client's hash of the key's bytes
-    #[default]
-    Murmur2,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyFormat {
-    /// The key's bytes as they are
-    #[default]
-    Text,
-    /// Two hexadecimal digits a byte
-    Hex,
 }
 
 const CONFIG_OUTPUT: &str = "\

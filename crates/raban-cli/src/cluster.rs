@@ -38,12 +38,18 @@ impl ClusterArgs {
         Ok(settings)
     }
 
-    fn choose(&self) -> Result<(Settings, Chosen), Failure> {
+    /// What the properties say, wherever the cluster is.
+    pub(crate) fn properties(&self) -> Result<Settings, Failure> {
         let mut settings = match &self.command_config {
             Some(file) => read_properties(file)?,
             None => Settings::new(),
         };
         set_properties(&mut settings, &self.properties)?;
+        Ok(settings)
+    }
+
+    fn choose(&self) -> Result<(Settings, Chosen), Failure> {
+        let mut settings = self.properties()?;
         if let Some(servers) = &self.bootstrap_server {
             settings.set(SERVERS, servers);
             return Ok((settings, Chosen::Server));

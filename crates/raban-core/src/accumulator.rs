@@ -4,6 +4,7 @@
 //! Locks are taken in one order: partition, then memory, generations or signal, then waits.
 
 mod blocked;
+mod choose;
 pub(crate) mod closing;
 pub(crate) mod generations;
 pub(crate) mod memory;
@@ -26,14 +27,15 @@ use raban_protocol::record_batch::{HEADER_LEN, RecordRef, record_upper_bound};
 
 use self::blocked::Blocked;
 pub use self::blocked::EnqueueWait;
+use self::choose::Chosen;
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 use self::signal::Signal;
+use self::topic::TopicView;
 pub use self::topic::{PartitionInfo, Topic};
-use self::topic::{Partitions, TopicView};
 use self::waits::{WaitId, Waits};
 use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
@@ -41,7 +43,6 @@ use crate::delivery::{BatchResult, Delivery};
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::metrics::{Metrics, Recorder};
 use crate::mutant::Mutant;
-use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
 use crate::sync::{Mutex, OnceLock, RwLock};
@@ -158,7 +159,7 @@ impl Accumulator {
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
     ) -> Result<Delivery, TryEnqueueError> {
-        self.enqueue(now, topic, record, None)
+        self.enqueue(now, topic, record, None, &mut None)
             .map_err(|blocked| match blocked {
                 Blocked::Memory { .. } => TryEnqueueError::Full,
                 Blocked::Metadata { .. } => {
@@ -169,12 +170,14 @@ impl Accumulator {
             })
     }
 
+    /// `chosen` is what a partitioner chose for the record at an earlier try.
     fn enqueue(
         &self,
         now: Now,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
         call: Option<WaitId>,
+        chosen: &mut Option<i32>,
     ) -> Result<Delivery, Blocked> {
         if self.generations.is_closing() {
             return Err(ErrorKind::Closed.into());
@@ -188,16 +191,15 @@ impl Accumulator {
             }
             _ => return Err(Blocked::Metadata { newer_than: 0 }),
         };
-        let partition = self.choose_partition(topic, partitions, record)?;
+        let Chosen { partition, sticky } = self.choose(topic, partitions, record, chosen)?;
         let appended = self.append(now.instant, topic, partition, &measured, call)?;
-        if record.partition.is_none() && (record.key.is_none() || self.config.ignore_keys) {
-            topic.sticky.took(
-                partition.index,
-                appended.bytes,
-                appended.batch_ends,
-                &partitions.available,
-                partitions.all.len() as i32,
-            );
+        if sticky {
+            let Appended {
+                bytes, batch_ends, ..
+            } = appended;
+            topic
+                .sticky
+                .took(partition.index, bytes, batch_ends, partitions.choices());
         }
         Ok(appended.delivery)
     }
@@ -234,31 +236,6 @@ impl Accumulator {
             size,
             tag,
             callback,
-        })
-    }
-
-    fn choose_partition<'a>(
-        &self,
-        topic: &Topic,
-        partitions: &'a Partitions,
-        record: &NewRecord<'_>,
-    ) -> Result<&'a Arc<Partition>, Blocked> {
-        let count = partitions.all.len() as i32;
-        let index = match (record.partition, record.key) {
-            (Some(index), _) if index < 0 => {
-                return Err(ErrorKind::InvalidPartition {
-                    topic: Arc::clone(topic.shared_name()),
-                    partition: index,
-                    count,
-                }
-                .into());
-            }
-            (Some(index), _) => index,
-            (None, Some(key)) if !self.config.ignore_keys => partition_for_key(key, count),
-            _ => topic.sticky.partition(&partitions.available, count),
-        };
-        partitions.all.get(index as usize).ok_or(Blocked::Metadata {
-            newer_than: partitions.version,
         })
     }
 

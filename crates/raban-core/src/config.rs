@@ -7,6 +7,7 @@ mod bootstrap;
 mod check;
 mod effective;
 mod error;
+mod partitioning;
 mod properties;
 mod rules;
 mod setting;
@@ -18,6 +19,7 @@ mod unknown;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raban_protocol::compression::Codec;
@@ -29,6 +31,8 @@ pub use error::{ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning};
 pub use setting::{Importance, Setting, SettingType, Treatment, Valid};
 pub use settings::Settings;
 pub use table::SETTINGS;
+
+use crate::partitioner::{Partitioner, Partitioning};
 
 /// Checked settings of a producer. Each field names the setting that it comes from.
 #[derive(Debug, Clone)]
@@ -68,8 +72,18 @@ pub struct Config {
     pub max_request_size: usize,
     /// `compression.type`, with the level that was set for it.
     pub codec: Codec,
+    /// `partitioner.class`, or the application's own partitioner. If there is one, the next four are off.
+    pub partitioner: Partitioning,
     /// `partitioner.ignore.keys`.
     pub ignore_keys: bool,
+    /// `partitioner.adaptive.partitioning.enable`.
+    pub adaptive_partitioning: bool,
+    /// `partitioner.availability.timeout.ms`; `None`: never, or partitioning isn't adaptive.
+    pub partition_availability_timeout: Option<Duration>,
+    /// `partitioner.rack.aware`.
+    pub rack_aware: bool,
+    /// `client.rack`; not empty.
+    pub client_rack: Option<String>,
     /// `connections.max.idle.ms`; `None`: never.
     pub connections_max_idle: Option<Duration>,
     /// `socket.connection.setup.timeout.ms`, not above `connection_setup_timeout_max`.
@@ -184,6 +198,7 @@ impl Config {
         let retry_backoff = rules::retry_backoff(checked);
         let reconnect_backoff = rules::reconnect_backoff(checked);
         let setup_timeout = rules::connection_setup_timeout(checked);
+        let chosen = partitioning::partitioning(checked);
         let problems = std::mem::take(&mut checked.problems);
         let (Some(bootstrap), Some(codec), true) = (bootstrap, codec, problems.is_empty()) else {
             return Err(ConfigError::new(problems));
@@ -209,7 +224,12 @@ impl Config {
             buffer_memory: checked.count("buffer.memory"),
             max_request_size: checked.count("max.request.size"),
             codec,
-            ignore_keys: checked.boolean("partitioner.ignore.keys"),
+            partitioner: chosen.partitioner,
+            ignore_keys: chosen.ignore_keys,
+            adaptive_partitioning: chosen.adaptive,
+            partition_availability_timeout: chosen.availability_timeout,
+            rack_aware: chosen.rack_aware,
+            client_rack: Some(checked.text("client.rack")).filter(|rack| !rack.is_empty()),
             connections_max_idle: Some(checked.duration("connections.max.idle.ms"))
                 .filter(|_| checked.number("connections.max.idle.ms") >= 0),
             connection_setup_timeout: setup_timeout.first,
@@ -233,6 +253,15 @@ impl Config {
             #[cfg(feature = "mutants")]
             mutant: None,
         })
+    }
+
+    /// Lets the application choose partitions, in place of `partitioner.class`; what is off with that is off with this.
+    pub fn use_partitioner(&mut self, partitioner: Arc<dyn Partitioner>) {
+        self.partitioner = Partitioning::Custom(partitioner);
+        self.ignore_keys = false;
+        self.adaptive_partitioning = false;
+        self.partition_availability_timeout = None;
+        self.rack_aware = false;
     }
 }
 

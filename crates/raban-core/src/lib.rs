@@ -57,7 +57,10 @@ pub use delivery::Delivery;
 pub use error::{Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved};
 pub use event::{Event, Level};
 pub use metrics::{Distribution, Meter, Metric, Metrics, NodeMetrics, TopicMetrics};
-pub use partitioner::murmur2;
+pub use partitioner::{
+    NamedPartitioner, Partitioner, Partitioning, UnknownPartitioner, Unpartitioned, crc32, fnv1a,
+    murmur2,
+};
 pub use record::{Header, NewRecord, RecordMetadata};
 pub use sender::{Action, Sender};
 pub use time::{Instant, Now};

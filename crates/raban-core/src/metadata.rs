@@ -19,6 +19,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) brokers: BTreeMap<i32, Address>,
+    /// Of those that have one.
+    racks: BTreeMap<i32, String>,
     pub(crate) topics: BTreeMap<Arc<str>, TopicMetadata>,
     /// Counts responses.
     pub(crate) version: u64,
@@ -69,6 +71,7 @@ impl Metadata {
     pub(crate) fn new() -> Self {
         Self {
             brokers: BTreeMap::new(),
+            racks: BTreeMap::new(),
             topics: BTreeMap::new(),
             version: 0,
             wanted: false,
@@ -155,6 +158,10 @@ impl Metadata {
         self.asked = false;
         self.refreshed = now;
         self.version += 1;
+        self.racks.clear();
+        for broker in &response.brokers {
+            self.place(broker.node_id, broker.rack.clone());
+        }
         self.brokers = response
             .brokers
             .into_iter()
@@ -175,6 +182,18 @@ impl Metadata {
                 Some((Arc::clone(name), topic_news(topic)))
             })
             .collect()
+    }
+
+    /// Takes in which rack a broker is in.
+    pub(crate) fn place(&mut self, node: i32, rack: Option<String>) {
+        match rack {
+            Some(rack) => self.racks.insert(node, rack),
+            None => self.racks.remove(&node),
+        };
+    }
+
+    pub(crate) fn rack(&self, node: i32) -> Option<&str> {
+        self.racks.get(&node).map(String::as_str)
     }
 
     /// Stops asking for topics that no record used for `metadata.max.idle.ms`, and returns them.

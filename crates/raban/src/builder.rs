@@ -1,11 +1,13 @@
 //! A producer's settings on their way to a running producer.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use raban_core::Partitioner;
 use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
 use raban_protocol::compression::Compression;
 
@@ -37,9 +39,10 @@ use crate::transport::SocketOptions;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Builder {
     settings: Settings,
+    partitioner: Option<Arc<dyn Partitioner>>,
     reporting: Vec<Reporting>,
     callbacks: Callbacks,
 }
@@ -142,6 +145,30 @@ impl Builder {
         self.set("retries", retries.to_string())
     }
 
+    /// Who chooses the partition of records that name none, in place of `partitioner.class`. Partitioners of other clients
+    /// have [names](crate::partitioner::NamedPartitioner) for that setting.
+    ///
+    /// As in the Java client, with a partitioner of one's own `partitioner.ignore.keys`, adaptive partitioning, its
+    /// availability timeout and rack awareness are off.
+    ///
+    /// ```
+    /// use raban::Producer;
+    /// use raban::partitioner::{Unpartitioned, murmur2};
+    ///
+    /// // Partition 0 is for records without a key.
+    /// let builder = Producer::builder().partitioner(|record: &Unpartitioned<'_>| match record.key {
+    ///     Some(key) if record.partition_count > 1 => {
+    ///         1 + murmur2::partition_for_key(key, record.partition_count - 1)
+    ///     }
+    ///     _ => 0,
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn partitioner(mut self, partitioner: impl Partitioner + 'static) -> Self {
+        self.partitioner = Some(Arc::new(partitioner));
+        self
+    }
+
     /// Has `callback` called once with each accepted record's outcome, on the producer's thread: in a
     /// partition in the order of the records, before [`flush`](Producer::flush) and
     /// [`close`](Producer::close) end. [`Record::tag`](crate::Record::tag) tells which record it is.
@@ -220,7 +247,10 @@ impl Builder {
     /// # Errors
     /// All that is wrong with the settings, at once; or why thread or broker can't be had.
     pub fn build(self) -> Result<Producer, StartError> {
-        let (config, keep) = prepare(&self.settings)?;
+        let (mut config, keep) = prepare(&self.settings)?;
+        if let Some(partitioner) = self.partitioner {
+            config.use_partitioner(partitioner);
+        }
         let clock = Clock::new();
         let delivery_timeout = config.delivery_timeout;
         let options = SocketOptions::of(&config);
@@ -283,6 +313,17 @@ fn statistics(config: &Config) -> Result<Option<Reporting>, StartError> {
     match config.statistics_interval {
         None => Ok(None),
         Some(_) => Err(StartError::NoJson),
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("partitioner", &self.partitioner.is_some())
+            .field("reporting", &self.reporting)
+            .field("callbacks", &self.callbacks)
+            .finish()
     }
 }
 

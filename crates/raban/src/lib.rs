@@ -34,6 +34,7 @@
 //! | send records | [`Producer`], [`Record`], [`Delivery`] |
 //! | send typed keys and values | [`Topic`], [`Serializer`] |
 //! | choose settings | [`Builder`] |
+//! | choose partitions | [`partitioner`] |
 //! | know why a record failed | [`ProduceError`], [`ErrorKind`], [`Cause`] |
 //! | know where its time went | [`Delivery::trail`], [`Trail`] |
 //! | read records back | [`Reader`] |
@@ -102,9 +103,11 @@ pub mod config {
     };
 }
 
-/// Which partition a key belongs to.
+/// Which partition a record goes to: partitioners of other clients by name, their hashes, and one's own.
 pub mod partitioner {
-    pub use raban_core::murmur2;
+    pub use raban_core::{
+        NamedPartitioner, Partitioner, UnknownPartitioner, Unpartitioned, crc32, fnv1a, murmur2,
+    };
 }
 
 /// The README's example compiles.

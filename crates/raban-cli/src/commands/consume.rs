@@ -86,7 +86,7 @@ fn print_records(
     Ok(Exit::Done)
 }
 
-fn failure(error: &ReadError) -> Failure {
+pub(crate) fn failure(error: &ReadError) -> Failure {
     match error {
         ReadError::Refused {
             topic,

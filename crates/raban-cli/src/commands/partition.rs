@@ -1,30 +1,52 @@
-//! `raban partition`: which partition keys go to.
+//! `raban partition`: which partition keys go to, and who put a topic's keys where they are.
+
+mod sample;
 
 use std::ffi::OsStr;
 
-use raban::partitioner::murmur2;
+use raban::Settings;
+use raban::partitioner::NamedPartitioner;
 
-use crate::args::{KeyFormat, Partition, Partitioner};
+use crate::args::{KeyFormat, Partition};
 use crate::exit::{Exit, Failure};
 use crate::output::printed;
 
 pub(crate) fn run(args: &Partition) -> Result<Exit, Failure> {
+    if let Some(topic) = &args.sample {
+        return sample::run(args, topic);
+    }
     // All keys are read before the first is printed: a wrong one leaves no half output.
     let keys = args
         .keys
         .iter()
         .map(|text| key(text, args.key_format).map(|key| (text.as_encoded_bytes(), key)))
         .collect::<Result<Vec<_>, _>>()?;
-    let Partitioner::Murmur2 = args.partitioner;
+    let partitioner = match args.partitioner {
+        Some(named) => named,
+        None => {
+            let mut settings = Settings::new();
+            settings.set("bootstrap.servers", "embedded:");
+            configured(settings.merge(args.cluster.properties()?))?
+        }
+    };
+    // clap requires it with keys.
+    let partitions = args.partitions.unwrap_or(1);
     printed(|data| {
         for (text, key) in &keys {
+            let partition = partitioner.partition_for_key(Some(key), partitions);
+            let partition = partition.map_or_else(|| "-".to_owned(), |index| index.to_string());
             data.write(text)?;
-            data.write(
-                format!("\t{}\n", murmur2::partition_for_key(key, args.partitions)).as_bytes(),
-            )?;
+            data.write(format!("\t{partition}\n").as_bytes())?;
         }
         Ok(())
     })
+}
+
+/// The partitioner that chooses as a producer with these settings does.
+fn configured(settings: &Settings) -> Result<NamedPartitioner, Failure> {
+    let checked = settings.check();
+    let checked = checked.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(checked.partitioner)
 }
 
 fn key(text: &OsStr, format: KeyFormat) -> Result<Vec<u8>, Failure> {

@@ -90,7 +90,7 @@ fn output(text: &str) -> Result<Exit, Failure> {
     }
 }
 
-fn failure(error: AdminError) -> Failure {
+pub(crate) fn failure(error: AdminError) -> Failure {
     match &error {
         AdminError::Refused {
             topic,

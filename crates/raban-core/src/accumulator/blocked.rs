@@ -36,7 +36,11 @@ impl From<ErrorKind> for Blocked {
 /// A waiting call's place: its turn for memory, its deadline of `max.block.ms`. Dropping it gives
 /// the place up.
 #[derive(Debug, Default)]
-pub struct EnqueueWait(Option<Waiting>);
+pub struct EnqueueWait {
+    waiting: Option<Waiting>,
+    /// What a partitioner chose: it is asked once for each record.
+    chosen: Option<i32>,
+}
 
 #[derive(Debug)]
 struct Waiting {
@@ -72,12 +76,13 @@ impl Accumulator {
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Delivery, EnqueueError>> {
         let polled = self.poll_waiting(cx, now, topic, record, wait);
-        if let Poll::Ready(outcome) = &polled
-            && let Some(waiting) = wait.0.take()
-        {
-            let kind = outcome.as_ref().err().map(EnqueueError::kind);
-            let in_vain = matches!(kind, Some(ErrorKind::MemoryTimeout { .. }));
-            self.note_wait(now.instant, &waiting, in_vain);
+        if let Poll::Ready(outcome) = &polled {
+            if let Some(waiting) = &wait.waiting {
+                let kind = outcome.as_ref().err().map(EnqueueError::kind);
+                let in_vain = matches!(kind, Some(ErrorKind::MemoryTimeout { .. }));
+                self.note_wait(now.instant, waiting, in_vain);
+            }
+            *wait = EnqueueWait::default();
         }
         polled
     }
@@ -99,13 +104,13 @@ impl Accumulator {
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let call = wait.0.as_ref().map(|waiting| waiting.id);
-        let blocked = match self.enqueue(now, topic, record, call) {
+        let call = wait.waiting.as_ref().map(|waiting| waiting.id);
+        let blocked = match self.enqueue(now, topic, record, call, &mut wait.chosen) {
             Ok(delivery) => return Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => return Poll::Ready(Err(error)),
             Err(blocked) => blocked,
         };
-        let waiting = self.waiting(now, topic, wait);
+        let waiting = self.waiting(now, topic, &mut wait.waiting);
         if matches!(blocked, Blocked::Memory { .. }) {
             waiting.for_memory_since.get_or_insert(now.instant);
         }
@@ -124,7 +129,7 @@ impl Accumulator {
         }
         self.join(waiting.id, topic, &blocked);
         // Once more, now that a change would wake the call: one may have come in between.
-        match self.enqueue(now, topic, record, Some(waiting.id)) {
+        match self.enqueue(now, topic, record, Some(waiting.id), &mut wait.chosen) {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
             Err(blocked) => {
@@ -154,7 +159,7 @@ impl Accumulator {
         let mut outcome = known();
         if outcome.is_none() {
             let blocked = Blocked::Metadata { newer_than: 0 };
-            let waiting = self.waiting(now, topic, wait);
+            let waiting = self.waiting(now, topic, &mut wait.waiting);
             if now.instant >= waiting.deadline {
                 let waited = now.instant - waiting.since;
                 outcome = Some(Err(self.timed_out(&blocked, topic, waited)));
@@ -167,7 +172,7 @@ impl Accumulator {
         }
         match outcome {
             Some(outcome) => {
-                if let Some(waiting) = wait.0.take() {
+                if let Some(waiting) = wait.waiting.take() {
                     self.note_wait(now.instant, &waiting, false);
                 }
                 Poll::Ready(outcome)
@@ -180,9 +185,9 @@ impl Accumulator {
         &self,
         now: Now,
         topic: &Arc<Topic>,
-        wait: &'a mut EnqueueWait,
+        waiting: &'a mut Option<Waiting>,
     ) -> &'a mut Waiting {
-        wait.0.get_or_insert_with(|| Waiting {
+        waiting.get_or_insert_with(|| Waiting {
             id: self.waits.new_id(),
             since: now.instant,
             for_memory_since: None,

@@ -122,6 +122,11 @@ impl PartitionState {
         }
     }
 
+    /// How many batches are there.
+    pub(crate) fn queued(&self) -> usize {
+        self.sealed.len() + usize::from(self.open.is_some())
+    }
+
     /// The batch at the front, when it is sealed.
     pub(crate) fn sealed_front(&self) -> Option<&SealedBatch> {
         match self.sealed.front() {

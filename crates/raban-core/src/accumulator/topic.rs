@@ -9,8 +9,8 @@ use super::partition::Partition;
 use super::ratio::CompressionRatio;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
-use crate::partitioner::Sticky;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::partitioner::{Choices, Sticky};
+use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock};
 use crate::time::Instant;
 
@@ -22,6 +22,8 @@ const MAX_NAME_LEN: usize = 249;
 pub struct Topic {
     name: Arc<str>,
     pub(crate) sticky: Sticky,
+    /// Records that were partitioned in turn.
+    turns: AtomicU32,
     pub(crate) ratio: Arc<CompressionRatio>,
     /// Bytes of the smallest batch that a broker found too large.
     refused_size: AtomicUsize,
@@ -51,7 +53,23 @@ pub(crate) struct Partitions {
     pub(crate) all: Vec<Arc<Partition>>,
     /// Indexes of those that have a leader.
     pub(crate) available: Vec<i32>,
+    /// Those of them whose leader is in the client's rack, where such ones are preferred.
+    pub(crate) in_rack: Vec<i32>,
     pub(crate) info: Vec<PartitionInfo>,
+}
+
+impl Partitions {
+    pub(crate) fn count(&self) -> i32 {
+        self.all.len() as i32
+    }
+
+    pub(crate) fn choices(&self) -> Choices<'_> {
+        Choices {
+            count: self.count(),
+            available: &self.available,
+            preferred: &self.in_rack,
+        }
+    }
 }
 
 /// A partition as the cluster's metadata describes it.
@@ -80,6 +98,7 @@ impl Topic {
         Ok(Self {
             name: Arc::from(name),
             sticky,
+            turns: AtomicU32::new(0),
             ratio: Arc::default(),
             refused_size: AtomicUsize::new(usize::MAX),
             view: RwLock::default(),
@@ -149,6 +168,15 @@ impl Topic {
     /// Bytes of a batch that the brokers are expected to take.
     pub(crate) fn expected_limit(&self) -> usize {
         self.refused_size.load(Ordering::Relaxed) / 2
+    }
+
+    /// The partition whose turn it is, as Java's `RoundRobinPartitioner` has it.
+    pub(crate) fn in_turn(&self, partitions: &Partitions) -> i32 {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed) & i32::MAX as u32;
+        match &*partitions.available {
+            [] => turn as i32 % partitions.count(),
+            available => available[turn as usize % available.len()],
+        }
     }
 
     pub(crate) fn set_trouble(&self, cause: Option<Cause>) {

@@ -6,6 +6,7 @@ use super::error::{ConfigError, ConfigWarning};
 use super::setting::Setting;
 use super::settings::Settings;
 use super::{Config, SETTINGS};
+use crate::partitioner::{NamedPartitioner, Partitioning};
 
 /// Settings that a producer can run on.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,8 @@ use super::{Config, SETTINGS};
 pub struct CheckedSettings {
     /// One for each row of the table, in its order.
     pub values: Vec<EffectiveValue>,
+    /// The partitioner among those with names that chooses as these settings do where a record has a key.
+    pub partitioner: NamedPartitioner,
     /// What one should know about them although they work.
     pub warnings: Vec<ConfigWarning>,
 }
@@ -41,7 +44,7 @@ pub enum Source {
         /// Where it was written, such as `client.properties:12`, if that is known.
         origin: Option<String>,
     },
-    /// Other settings changed it; a warning tells.
+    /// Other settings changed it; a warning tells, if it was set.
     Changed,
 }
 
@@ -56,6 +59,11 @@ impl Settings {
         let effective = |setting| self.effective(&config, setting);
         Ok(CheckedSettings {
             values: SETTINGS.iter().map(effective).collect(),
+            partitioner: match config.partitioner {
+                Partitioning::Named(named) => named,
+                _ if config.ignore_keys => NamedPartitioner::Random,
+                _ => NamedPartitioner::Murmur2Random,
+            },
             warnings: config.warnings.clone(),
         })
     }
@@ -93,6 +101,14 @@ impl Config {
     fn changed(&self, name: &str) -> Option<String> {
         let duration = match name {
             "enable.idempotence" => return Some(self.enable_idempotence.to_string()),
+            "partitioner.ignore.keys" => return Some(self.ignore_keys.to_string()),
+            "partitioner.adaptive.partitioning.enable" => {
+                return Some(self.adaptive_partitioning.to_string());
+            }
+            "partitioner.rack.aware" => return Some(self.rack_aware.to_string()),
+            "partitioner.availability.timeout.ms" => {
+                self.partition_availability_timeout.unwrap_or_default()
+            }
             "delivery.timeout.ms" => self.delivery_timeout,
             "retry.backoff.ms" => self.retry_backoff,
             "reconnect.backoff.ms" => self.reconnect_backoff,
@@ -154,6 +170,24 @@ mod tests {
         assert_eq!(of(&checked, "reconnect.backoff.ms").0, Some("20"));
         let aloud = |warning: &ConfigWarning| warning.message().contains("turns idempotence off");
         assert!(checked.warnings.iter().any(aloud));
+    }
+
+    #[test]
+    fn what_a_partitioner_of_choice_turns_off() {
+        for (text, adaptive, partitioner) in [
+            ("", "true", NamedPartitioner::Murmur2Random),
+            (
+                "partitioner.ignore.keys=true\n",
+                "true",
+                NamedPartitioner::Random,
+            ),
+            ("partitioner=fnv1a\n", "false", NamedPartitioner::Fnv1a),
+        ] {
+            let checked = check(&format!("bootstrap.servers=h:1\n{text}"));
+            let in_force = of(&checked, "partitioner.adaptive.partitioning.enable").0;
+            assert_eq!(in_force, Some(adaptive));
+            assert_eq!(checked.partitioner, partitioner);
+        }
     }
 
     #[test]

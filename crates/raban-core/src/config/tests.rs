@@ -167,6 +167,7 @@ mod treatments {
             ("key.serializer" | "value.serializer", ..) => {
                 "org.apache.kafka.common.serialization.StringSerializer".to_owned()
             }
+            ("partitioner.class", ..) => "fnv1a".to_owned(),
             // The only level of lz4 that every build has is the default.
             ("compression.lz4.level", ..) => "9".to_owned(),
             ("compression.gzip.level" | "compression.zstd.level" | "acks" | "retries", ..) => {
@@ -440,7 +441,9 @@ mod values {
         );
         assert_eq!(config.max_request_size, 1_048_576);
         assert_eq!(config.codec.compression(), Compression::None);
-        assert!(!config.ignore_keys);
+        assert!(matches!(config.partitioner, Partitioning::BuiltIn));
+        assert!(!config.ignore_keys && config.adaptive_partitioning && !config.rack_aware);
+        assert_eq!(config.partition_availability_timeout, None);
         assert_eq!(config.connections_max_idle, Some(ms(540_000)));
         assert_eq!(config.connection_setup_timeout, ms(10_000));
         assert_eq!(config.connection_setup_timeout_max, ms(30_000));
@@ -689,6 +692,83 @@ mod rules {
         assert_eq!(
             error(&[("partitioner.rack.aware", "true"), ("client.rack", " ")]),
             "`partitioner.rack.aware=true` needs to know the client's rack. Set `client.rack`, or remove `partitioner.rack.aware`."
+        );
+    }
+
+    #[test]
+    fn partitioners_by_the_names_of_other_clients() {
+        let class = |name: &str| format!("org.apache.kafka.clients.producer.{name}");
+        for (value, name) in [
+            ("consistent_random", "ConsistentRandom"),
+            ("sarama", "Sarama"),
+            ("round_robin", "RoundRobin"),
+            (&class("RoundRobinPartitioner"), "RoundRobin"),
+            (&class("internals.DefaultPartitioner"), "BuiltIn"),
+            ("", "BuiltIn"),
+        ] {
+            for key in ["partitioner.class", "partitioner"] {
+                let config = config(&[(key, value)]);
+                assert_eq!(format!("{:?}", config.partitioner), name, "{value}");
+                assert_eq!(config.adaptive_partitioning, name == "BuiltIn");
+                assert_eq!(config.warnings, []);
+            }
+        }
+        let uniform = config(&[("partitioner.class", &class("UniformStickyPartitioner"))]);
+        assert!(uniform.ignore_keys && uniform.adaptive_partitioning);
+        let refused = error(&[("partitioner.class", "com.example.MyPartitioner")]);
+        assert!(refused.starts_with("`partitioner.class=com.example.MyPartitioner` is refused: no partitioner has this name; there are random, consistent,"), "{refused}");
+        assert!(
+            refused.ends_with("or write your own and give it to `Builder::partitioner`."),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_partitioner_of_choice_turns_the_others_off() {
+        let all = [
+            ("partitioner", "fnv1a"),
+            ("partitioner.ignore.keys", "true"),
+            ("partitioner.adaptive.partitioning.enable", "true"),
+            ("partitioner.availability.timeout.ms", "7"),
+            ("partitioner.rack.aware", "true"),
+            ("client.rack", "a"),
+        ];
+        let is_off = |config: &Config| {
+            !config.ignore_keys
+                && !config.adaptive_partitioning
+                && config.partition_availability_timeout.is_none()
+                && !config.rack_aware
+        };
+        assert!(is_off(&config(&all)));
+        assert_eq!(
+            warnings(&all),
+            [
+                "`partitioner.ignore.keys=true`, `partitioner.adaptive.partitioning.enable=true`, `partitioner.availability.timeout.ms=7`, `partitioner.rack.aware=true` have no effect: `partitioner=fnv1a` is set."
+            ]
+        );
+        let mut custom = config(&all[1..]);
+        custom.use_partitioner(Arc::new(|_: &crate::Unpartitioned<'_>| 0));
+        assert!(is_off(&custom) && format!("{:?}", custom.partitioner) == "Custom");
+    }
+
+    #[test]
+    fn the_availability_timeout_needs_adaptive_partitioning() {
+        let timeout = ("partitioner.availability.timeout.ms", "7");
+        let on = config(&[timeout]);
+        assert_eq!(
+            on.partition_availability_timeout,
+            Some(Duration::from_millis(7))
+        );
+        let off = [
+            timeout,
+            ("partitioner.adaptive.partitioning.enable", "false"),
+        ];
+        assert_eq!(config(&off).partition_availability_timeout, None);
+        assert_eq!(
+            warnings(&off),
+            [
+                "`partitioner.availability.timeout.ms=7` has no effect: `partitioner.adaptive.partitioning.enable=false` is set."
+            ]
         );
     }
 

@@ -88,10 +88,6 @@ const LIBRDKAFKA: &[(&str, &str)] = &[
     ),
     ("log.connection.close", "remove it"),
     ("log_level", "remove it"),
-    (
-        "partitioner",
-        "remove it: raban hashes keys as Java does, which librdkafka calls murmur2_random",
-    ),
     ("plugin.library.paths", "remove it: raban loads no plug-ins"),
     ("queue.buffering.backpressure.threshold", "remove it"),
     (

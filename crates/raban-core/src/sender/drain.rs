@@ -41,6 +41,7 @@ enum Readiness {
 impl Sender {
     /// Looks at a partition: puts it on its leader's list, or sets its timer.
     pub(super) fn evaluate(&mut self, now: Instant, id: PartitionId) {
+        self.measure(id);
         self.queue(id).pass_ghosts();
         if self.queue(id).is_overtaken() {
             self.cannot_tell(now, id, Unresolved::Overtaken);
@@ -60,7 +61,8 @@ impl Sender {
         match readiness {
             Readiness::Ready => {}
             Readiness::Resolve => return self.resolve(now, id),
-            Readiness::Later(_) | Readiness::Never => return,
+            Readiness::Never => return self.note_held_up(now, id),
+            Readiness::Later(_) => return,
         }
         let queue = self.queue(id);
         match queue.leader {
@@ -137,6 +139,8 @@ impl Sender {
                 .is_none_or(|node| node.ready.is_empty())
             {
                 self.busy_nodes.remove(&node);
+            } else {
+                self.note_busy(now, node);
             }
         }
     }
@@ -240,6 +244,7 @@ impl Sender {
         let Some(version) = self.produce_version(now, conn, &partitions) else {
             return;
         };
+        self.note_taken(node);
         self.ask_floors(now, conn, &partitions);
         let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
         let correlation_id = self.connections[&conn].next_correlation_id();

@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) ready: VecDeque<PartitionId>,
     pub(super) failures: u32,
     pub(super) not_before: Instant,
+    /// Since when there are batches for it that it doesn't take; only with `partitioner.availability.timeout.ms`.
+    pub(super) busy_since: Option<Instant>,
 }
 
 impl Node {

@@ -8,6 +8,7 @@ mod barrier;
 mod control;
 mod drain;
 mod links;
+mod load;
 mod outcome;
 mod partition_queue;
 mod resolve;
@@ -26,6 +27,7 @@ use raban_protocol::frame::Frame;
 
 use self::control::Control;
 use self::links::Node;
+use self::load::Unweighed;
 use self::partition_queue::PartitionQueue;
 use self::timers::{Timer, Timers};
 use crate::accumulator::partition::PartitionId;
@@ -86,6 +88,8 @@ pub struct Sender {
     busy_nodes: BTreeSet<i32>,
     /// Brokers with questions to be asked about batches in doubt.
     resolving_nodes: BTreeSet<i32>,
+    /// Topics whose choices are to be weighed anew.
+    unweighed: Unweighed,
     control: Control,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
@@ -113,6 +117,7 @@ impl Sender {
             nodes: BTreeMap::new(),
             busy_nodes: BTreeSet::new(),
             resolving_nodes: BTreeSet::new(),
+            unweighed: Unweighed::default(),
             control: Control::default(),
             connections: BTreeMap::new(),
             next_connection: 0,
@@ -232,6 +237,7 @@ impl Sender {
         self.pump_barriers(now);
         // Last, since the others find out what metadata is wanted.
         self.pump_control(now);
+        self.pump_weights(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);
         }

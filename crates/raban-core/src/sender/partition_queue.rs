@@ -38,6 +38,8 @@ pub(crate) struct PartitionQueue {
     pub(crate) log_append_time: Option<bool>,
     /// In the leader's list of partitions to drain.
     pub(crate) listed: bool,
+    /// Batches that waited to be sent when the partition was looked at last.
+    pub(crate) queued: u32,
     pub(crate) doubt: Doubt,
 }
 
@@ -133,6 +135,7 @@ impl PartitionQueue {
             not_before: Instant::default(),
             log_append_time: None,
             listed: false,
+            queued: 0,
             doubt: Doubt::default(),
         }
     }

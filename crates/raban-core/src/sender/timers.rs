@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Connection(ConnectionId),
     /// The next attempt to connect to a broker.
     Node(i32),
+    /// `partitioner.availability.timeout.ms` of a broker that takes no request.
+    Availability(i32),
     /// The next attempt at a control connection, metadata or a producer id.
     Control,
     /// The end of `close`'s timeout.

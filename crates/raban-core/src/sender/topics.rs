@@ -143,17 +143,17 @@ impl Sender {
     }
 
     fn publish(&mut self, name: &Arc<str>, queues: &[PartitionId], news: &[PartitionNews]) {
+        self.unweighed.add(name);
         let queues = queues.iter().map(|id| &self.queues[id.0 as usize]);
+        let indexes = |led: &dyn Fn(i32) -> bool| {
+            let queues = queues.clone().filter(|queue| queue.leader.is_some_and(led));
+            queues.map(|queue| queue.partition.index).collect()
+        };
         let partitions = Partitions {
             version: self.metadata.version,
-            all: queues
-                .clone()
-                .map(|queue| Arc::clone(&queue.partition))
-                .collect(),
-            available: queues
-                .filter(|queue| queue.leader.is_some())
-                .map(|queue| queue.partition.index)
-                .collect(),
+            available: indexes(&|_| true),
+            in_rack: indexes(&|leader| self.is_in_rack(leader)),
+            all: queues.map(|queue| Arc::clone(&queue.partition)).collect(),
             info: (0..).zip(news).map(partition_info).collect(),
         };
         let entry = &self.metadata.topics[name];
@@ -168,6 +168,7 @@ impl Sender {
                 let host = endpoint.host;
                 let address = Address { host, port };
                 self.metadata.brokers.insert(endpoint.node_id, address);
+                self.metadata.place(endpoint.node_id, endpoint.rack);
             }
         }
     }
@@ -208,6 +209,7 @@ impl Sender {
             }
             queue.leader = leader;
             queue.doubt.may_resend = false;
+            self.unweighed.add(&queue.partition.topic);
         }
         if changed || moved {
             self.stop_resolving(id);

@@ -84,6 +84,8 @@ pub(crate) struct Harness {
     /// Leader by partition; broker 0 where nothing is said.
     pub(crate) leaders: BTreeMap<i32, i32>,
     pub(crate) leader_epoch: i32,
+    /// By broker.
+    pub(crate) racks: BTreeMap<i32, Option<&'static str>>,
     /// What Metadata says of the topic.
     pub(crate) topic_error: ErrorCode,
     pub(crate) topic_id: Uuid,
@@ -134,7 +136,11 @@ impl Harness {
         for (key, value) in defaults.iter().chain(settings) {
             all.set(*key, *value);
         }
-        let (accumulator, sender) = raban_core::new(Config::from_settings(&all).unwrap(), 42);
+        Self::with_config(Config::from_settings(&all).unwrap())
+    }
+
+    pub(crate) fn with_config(config: Config) -> Self {
+        let (accumulator, sender) = raban_core::new(config, 42);
         let waker = Arc::new(CountingWaker::default());
         accumulator.set_driver_waker(Waker::from(Arc::clone(&waker)));
         Self {
@@ -149,6 +155,7 @@ impl Harness {
             brokers: vec![0, 1],
             leaders: BTreeMap::new(),
             leader_epoch: 0,
+            racks: BTreeMap::new(),
             topic_error: ErrorCode::NONE,
             topic_id: TOPIC_ID,
             producer_id_errors: VecDeque::new(),
@@ -339,7 +346,12 @@ impl Harness {
                 node_id: *node_id,
                 host: format!("broker{node_id}"),
                 port: 9092,
-                ..MetadataResponseBroker::default()
+                rack: self
+                    .racks
+                    .get(node_id)
+                    .copied()
+                    .flatten()
+                    .map(str::to_owned),
             })
             .collect();
         let partitions = (0..self.partitions)

@@ -13,6 +13,7 @@ mod memory;
 mod metadata;
 mod metrics;
 mod order;
+mod partitioning;
 mod retries;
 mod split;
 mod timeouts;

@@ -1,5 +1,6 @@
 //! The calls of `Producer`.
 
+use raban::partitioner::{Partitioner, Unpartitioned};
 use raban::{ErrorKind, Payload, Record, TryEnqueueError};
 
 use crate::support::{LONG, broker, builder, producer};
@@ -313,4 +314,44 @@ fn payloads_come_from_what_people_have() {
     let expected = ["a", "a", "b", "b", "c", "d", "e"].map(|text| Some(text.as_bytes().to_vec()));
     assert_eq!(read[..7], expected);
     assert_eq!(read[7], None);
+}
+
+/// As many bytes as a value has.
+struct ByLength;
+
+impl Partitioner for ByLength {
+    fn partition(&self, record: &Unpartitioned<'_>) -> i32 {
+        record.value.map_or(-1, |value| value.len() as i32)
+    }
+}
+
+#[test]
+fn a_partitioner_of_one_s_own_chooses() {
+    let broker = broker();
+    let admin = raban::Admin::new(broker.bootstrap_servers()).unwrap();
+    let partitions = raban::NewTopic {
+        partitions: Some(4),
+        ..Default::default()
+    };
+    admin.blocking().create_topic("t", partitions).unwrap();
+    // Even a setting that names another doesn't matter.
+    let producer = builder(&broker)
+        .set("partitioner.class", "round_robin")
+        .partitioner(ByLength)
+        .build()
+        .unwrap()
+        .blocking();
+    for length in [3, 0, 2] {
+        let at = producer.send(Record::to("t").value(vec![0; length as usize]));
+        assert_eq!(at.unwrap().partition, length);
+    }
+    for record in [Record::to("t"), Record::to("t").value([0; 4])] {
+        let error = producer.send(record).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::InvalidPartition { count: 4, .. }),
+            "{error}"
+        );
+    }
+    let named = producer.send(Record::to("t").partition(1)).unwrap();
+    assert_eq!(named.partition, 1);
 }

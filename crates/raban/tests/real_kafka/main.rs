@@ -2,9 +2,11 @@
 //! What was written is read back by the Java consumer.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod adaptive;
 mod campaign;
 mod clients;
 mod deciding;
 mod metrics;
+mod partitioners;
 mod refused;
 mod support;

@@ -32,11 +32,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("client.id", String, Some(""), Medium)
         .doc("The name that brokers put in their logs, metrics and quotas for this producer."),
     Setting::new("client.rack", String, Some(""), Low)
-        .treatment(Treatment::Accepted(
-            "only partitioner.rack.aware reads it, which has no effect yet",
-        ))
-        .already_so(&[""])
-        .doc("The rack or zone that this client runs in."),
+        .doc("The rack or zone that this client runs in, for partitioner.rack.aware."),
     Setting::new("connections.max.idle.ms", Long, Some("540000"), Medium)
         .doc("After how many milliseconds without use a connection is closed. A negative number: never."),
     Setting::new(

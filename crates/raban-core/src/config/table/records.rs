@@ -29,28 +29,23 @@ pub(super) const ROWS: &[Setting] = &[
     .treatment(SERIALIZER)
     .doc("The Java class that turns values into bytes. Kafka's own are accepted; the Java client requires it, raban does not."),
     Setting::new("partitioner.class", Class, None, Medium)
-        .treatment(Treatment::Refused(
-            "raban loads no Java classes; its partitioner chooses as Java's default does. Remove the setting, or name \
-             the partition in each record",
+        .aliases(&["partitioner"])
+        .treatment(Treatment::Translated(
+            "raban loads no Java classes and knows partitioners by name: Kafka's RoundRobinPartitioner (round_robin), \
+             UniformStickyPartitioner and DefaultPartitioner; librdkafka's random, consistent, consistent_random, murmur2, \
+             murmur2_random, fnv1a and fnv1a_random; sarama and sarama_reference",
         ))
-        .already_so(&[
-            "",
-            "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
-        ])
-        .doc("The Java class that chooses partitions. Without it, keys are hashed with murmur2, and records without a key fill a batch's worth of one partition after another."),
+        .already_so(&[""])
+        .doc("Who chooses partitions: the name of a partitioner, or one of Kafka's Java classes. Without it, keys are hashed with murmur2, and records without a key fill a batch's worth of one partition after another."),
     Setting::new("partitioner.ignore.keys", Boolean, Some("false"), Medium)
-        .doc("Whether records with a key are spread like those without, instead of by the key's hash."),
+        .doc("Whether records with a key are spread like those without, instead of by the key's hash. Without effect where partitioner.class chooses."),
     Setting::new(
         "partitioner.adaptive.partitioning.enable",
         Boolean,
         Some("true"),
         Low,
     )
-    .treatment(Treatment::Accepted(
-        "raban spreads records without a key evenly and does not weigh partitions by their queues yet",
-    ))
-    .already_so(&["false"])
-    .doc("Whether records without a key go to partitions with shorter queues more often."),
+    .doc("Whether records without a key go to partitions with shorter queues more often. Without effect where partitioner.class chooses."),
     Setting::new(
         "partitioner.availability.timeout.ms",
         Long,
@@ -58,17 +53,9 @@ pub(super) const ROWS: &[Setting] = &[
         Low,
     )
     .valid(Valid::AtLeast(0))
-    .treatment(Treatment::Accepted(
-        "raban does not leave out partitions of slow brokers yet",
-    ))
-    .already_so(&["0"])
-    .doc("After how many milliseconds without a request taken from a partition's queue records without a key avoid it; 0: never."),
+    .doc("After how many milliseconds in which its leader took no request records without a key avoid a partition whose batches wait; 0: never. Only with adaptive partitioning."),
     Setting::new("partitioner.rack.aware", Boolean, Some("false"), Low)
-        .treatment(Treatment::Accepted(
-            "raban does not prefer leaders in the client's rack yet; records are spread over all partitions",
-        ))
-        .already_so(&["false"])
-        .doc("Whether records without a key prefer partitions whose leader is in client.rack (KIP-1123)."),
+        .doc("Whether records without a key prefer partitions whose leader is in client.rack, as long as there are any (KIP-1123)."),
     Setting::new("interceptor.classes", List, Some(""), Low)
         .treatment(Treatment::Refused(
             "raban loads no Java classes, and records would pass unseen by them. Remove the setting, and do in the \

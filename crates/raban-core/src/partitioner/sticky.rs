@@ -1,0 +1,253 @@
+//! The sticky choice for records without a key (KIP-794): one partition until it took `batch.size` bytes, then another.
+
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Weights;
+use crate::sync::RwLock;
+
+/// A topic's sticky partition. Without weights all partitions are equally likely to be the next.
+#[derive(Debug)]
+pub(crate) struct Sticky {
+    /// Partition in the upper half, bytes it took in the lower; one word, so that no lock is needed.
+    state: AtomicU64,
+    choices: AtomicU64,
+    seed: u64,
+    switch_after: u32,
+    /// Looked at once for a batch's worth of records.
+    weights: RwLock<Option<Weights>>,
+    used: AtomicBool,
+}
+
+/// What there is to choose from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choices<'a> {
+    /// All partitions of the topic.
+    pub(crate) count: i32,
+    /// Those that have a leader, in order; if none has, any may be chosen.
+    pub(crate) available: &'a [i32],
+    /// The preferred ones of them, if there are any.
+    pub(crate) preferred: &'a [i32],
+}
+
+impl Choices<'_> {
+    fn has(&self, partition: i32) -> bool {
+        partition < self.count
+            && (self.available.is_empty()
+                || self.available.len() == self.count as usize
+                || self.available.binary_search(&partition).is_ok())
+    }
+
+    fn uniform(&self, random: u64) -> i32 {
+        let among = match self.preferred {
+            [] => self.available,
+            preferred => preferred,
+        };
+        match among {
+            [] => (random % self.count as u64) as i32,
+            _ => among[(random % among.len() as u64) as usize],
+        }
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Sticky {
+    pub(crate) fn new(seed: u64, batch_size: usize) -> Self {
+        Self {
+            state: AtomicU64::new(pack(NONE, 0)),
+            choices: AtomicU64::new(0),
+            seed,
+            switch_after: u32::try_from(batch_size).unwrap_or(u32::MAX / 4).max(1),
+            weights: RwLock::default(),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    /// The partition for the next record: the sticky one while it can be chosen.
+    pub(crate) fn partition(&self, choices: Choices<'_>) -> i32 {
+        let state = self.state.load(Ordering::Relaxed);
+        let (partition, _) = unpack(state);
+        if partition != NONE && choices.has(partition as i32) {
+            return partition as i32;
+        }
+        let chosen = self.choose(choices);
+        // A thread that lost the race takes the winner's choice with its next record.
+        let _ = self.state.compare_exchange(
+            state,
+            pack(chosen as u32, 0),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        chosen
+    }
+
+    /// Counts a record of `bytes`. Switches at a batch's end once the partition took `batch.size`
+    /// bytes, and in the midst of one only after twice as many, so that batches aren't cut short.
+    pub(crate) fn took(
+        &self,
+        partition: i32,
+        bytes: usize,
+        batch_ends: bool,
+        choices: Choices<'_>,
+    ) {
+        let state = self.state.load(Ordering::Relaxed);
+        let (current, taken) = unpack(state);
+        if current != partition as u32 {
+            return;
+        }
+        let taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let switch = (taken >= self.switch_after && batch_ends)
+            || taken >= self.switch_after.saturating_mul(2);
+        let next = if switch {
+            pack(self.choose(choices) as u32, 0)
+        } else {
+            pack(current, taken)
+        };
+        // Lost races only make the count a little short.
+        let _ = self
+            .state
+            .compare_exchange(state, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Weighs the choices from now on; `None`: they are equally likely.
+    pub(crate) fn weigh(&self, weights: Option<Weights>) {
+        let mut held = self.weights.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *held, weights);
+        drop(held);
+        drop(before);
+    }
+
+    /// Whether it was ever asked: if all records have keys, nobody needs weights.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn choose(&self, choices: Choices<'_>) -> i32 {
+        self.used.store(true, Ordering::Relaxed);
+        let choice = self.choices.fetch_add(1, Ordering::Relaxed);
+        let random = split_mix(self.seed.wrapping_add(choice)) >> 1;
+        let weights = self.weights.read().unwrap_or_else(PoisonError::into_inner);
+        weights
+            .as_ref()
+            .map(|weights| weights.choose(random))
+            // They may be older than what there is to choose from.
+            .filter(|chosen| choices.has(*chosen))
+            .unwrap_or_else(|| choices.uniform(random))
+    }
+}
+
+fn pack(partition: u32, bytes: u32) -> u64 {
+    u64::from(partition) << 32 | u64::from(bytes)
+}
+
+fn unpack(state: u64) -> (u32, u32) {
+    ((state >> 32) as u32, state as u32)
+}
+
+/// SplitMix64: spreads a counter over all 64 bits.
+pub(crate) fn split_mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partitioner::Load;
+
+    fn among(available: &[i32], count: i32) -> Choices<'_> {
+        Choices {
+            count,
+            available,
+            preferred: &[],
+        }
+    }
+
+    /// How often each of four partitions is chosen for a batch's worth.
+    fn shares(sticky: &Sticky, choices: Choices<'_>) -> [u32; 4] {
+        let mut counts = [0; 4];
+        for _ in 0..40_000 {
+            let first = sticky.partition(choices);
+            for record in 0..10 {
+                assert_eq!(sticky.partition(choices), first);
+                sticky.took(first, 100, record == 9, choices);
+            }
+            counts[first as usize] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn sticks_until_a_batch_is_full_then_spreads_evenly() {
+        let sticky = Sticky::new(7, 1000);
+        assert!(!sticky.is_used());
+        let counts = shares(&sticky, among(&[0, 1, 2, 3], 4));
+        assert!(sticky.is_used());
+        for count in counts {
+            assert!((9_500..10_500).contains(&count), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn spreads_as_the_weights_say() {
+        let sticky = Sticky::new(7, 1000);
+        let loads = [0, 3, 1, 3]
+            .into_iter()
+            .zip(0..)
+            .map(|(queued, partition)| Load {
+                partition,
+                queued,
+                in_rack: false,
+                stuck: false,
+            });
+        sticky.weigh(Weights::of(&loads.collect::<Vec<_>>()));
+        // Of nine: 4 1 3 1.
+        let counts = shares(&sticky, among(&[0, 1, 2, 3], 4));
+        for (count, ninths) in counts.into_iter().zip([4, 1, 3, 1]) {
+            let expected = 40_000 * ninths / 9;
+            assert!(count.abs_diff(expected) < 500, "{counts:?}");
+        }
+        // Weights that are older than the loss of a leader don't bring it back.
+        assert_eq!(shares(&sticky, among(&[1, 2, 3], 4))[0], 0);
+        sticky.weigh(None);
+        assert!(shares(&sticky, among(&[0, 1, 2, 3], 4))[1] > 9_500);
+    }
+
+    #[test]
+    fn prefers_what_is_preferred() {
+        let sticky = Sticky::new(7, 1000);
+        let counts = shares(
+            &sticky,
+            Choices {
+                preferred: &[1, 3],
+                ..among(&[0, 1, 2, 3], 4)
+            },
+        );
+        assert_eq!((counts[0], counts[2]), (0, 0));
+        assert!(counts[1].abs_diff(counts[3]) < 1000, "{counts:?}");
+    }
+
+    #[test]
+    fn leaves_a_partition_that_lost_its_leader() {
+        let sticky = Sticky::new(1, 1000);
+        let first = sticky.partition(among(&[0, 1, 2], 3));
+        let rest: Vec<i32> = (0..3).filter(|index| *index != first).collect();
+        for _ in 0..100 {
+            assert_ne!(sticky.partition(among(&rest, 3)), first);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_not_cut_short_before_twice_its_size() {
+        let sticky = Sticky::new(3, 1000);
+        let all: Vec<i32> = (0..100).collect();
+        let first = sticky.partition(among(&all, 100));
+        for _ in 0..19 {
+            sticky.took(first, 100, false, among(&all, 100));
+            assert_eq!(sticky.partition(among(&all, 100)), first);
+        }
+    }
+}
