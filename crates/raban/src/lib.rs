@@ -63,6 +63,7 @@ mod reporter;
 mod serializer;
 mod signal;
 mod topic;
+mod trace_context;
 mod transport;
 
 pub use admin::{
@@ -83,6 +84,7 @@ pub use serializer::{
     Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8,
 };
 pub use topic::{Topic, TopicRecord};
+pub use trace_context::{SpanContext, TraceContext};
 
 pub use raban_core::config::{
     Acks, ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning, Settings,
