@@ -116,3 +116,20 @@ pub mod partitioner {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The guide's code, compiled with the tests.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/delivery-guarantees.md")]
+    struct DeliveryGuarantees;
+    #[doc = include_str!("../../../docs/tuning.md")]
+    struct Tuning;
+    #[doc = include_str!("../../../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../../docs/monitoring.md")]
+    struct Monitoring;
+    #[doc = include_str!("../../../docs/migration.md")]
+    struct Migration;
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}
