@@ -33,6 +33,7 @@ pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
+pub use self::signal::Purge;
 use self::signal::Signal;
 use self::topic::TopicView;
 pub use self::topic::{PartitionInfo, Topic};
@@ -413,6 +414,17 @@ impl Accumulator {
             ended - u64::from(self.config.has(Mutant::FlushIgnoresGeneration) && ended > 0);
         self.signal.wake();
         Flush::new(Arc::clone(&self.generations), generation, now.instant)
+    }
+
+    /// Gives up records that were accepted and not delivered: they fail with [`ErrorKind::Purged`]. A later
+    /// flush waits for that.
+    pub fn purge(&self, what: Purge) {
+        self.signal.purge(what);
+    }
+
+    /// Has connections made to the leaders of a topic whose partitions are known.
+    pub fn warm(&self, topic: &Arc<Topic>) {
+        self.signal.warm(topic);
     }
 
     /// Begins to close: nothing more is accepted, what was accepted is sent, and what isn't

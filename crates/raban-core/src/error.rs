@@ -234,6 +234,9 @@ pub enum ErrorKind {
     /// `close` ran out of time before the record was delivered.
     #[error("the producer was closed before the record was delivered")]
     Aborted,
+    /// The application purged the record before it was delivered.
+    #[error("the record was purged before it was delivered")]
+    Purged,
     /// Neither the broker nor the log can tell whether the record was written.
     #[error(
         "it can't be told whether the record is in the log: {reason}; \

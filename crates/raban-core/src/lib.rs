@@ -49,7 +49,8 @@ mod seam;
 use std::sync::Arc;
 
 pub use accumulator::{
-    Accumulator, Close, CloseReport, EnqueueWait, Flush, PartitionInfo, Topic, TryEnqueueError,
+    Accumulator, Close, CloseReport, EnqueueWait, Flush, PartitionInfo, Purge, Topic,
+    TryEnqueueError,
 };
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};

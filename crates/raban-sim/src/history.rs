@@ -61,6 +61,12 @@ impl Amnesia {
     pub(crate) fn times(&self) -> u32 {
         self.forgotten + self.expired
     }
+
+    /// Whether the leader, asked since then, said that it knows producers, and forgot them after that; or wouldn't tell.
+    pub(crate) fn assured(&self, since: Duration) -> bool {
+        let known = |at| since <= at && at <= self.forgotten_at;
+        self.known_at.is_some_and(known) || self.denied_at.is_some_and(|at| since <= at)
+    }
 }
 
 /// A batch as it was appended.

@@ -96,6 +96,14 @@ impl Producer {
         block_on(self.0.close(timeout))
     }
 
+    /// Gets ready for a topic's records.
+    ///
+    /// # Errors
+    /// As [`Producer::warm`](crate::Producer::warm).
+    pub fn warm(&self, topic: &str) -> Result<(), EnqueueError> {
+        wait_for(self.0.warm(topic))
+    }
+
     /// The topic's partitions.
     ///
     /// # Errors

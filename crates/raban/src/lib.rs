@@ -91,7 +91,7 @@ pub use raban_core::config::{
 };
 pub use raban_core::{
     Attempt, AttemptOutcome, Cause, Distribution, EnqueueError, ErrorKind, Found, Header, Meter,
-    Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, RecordMetadata, Resolution,
+    Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, Purge, RecordMetadata, Resolution,
     ResolvedBy, Speaks, TopicMetrics, Trail, Unresolved,
 };
 pub use raban_protocol::compression::Compression;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use raban_core::config::Settings;
 use raban_core::{
     Accumulator, CallbackSlot, EnqueueError, EnqueueWait, ErrorKind, Metrics, NewRecord,
-    PartitionInfo, ProduceError, RecordMetadata,
+    PartitionInfo, ProduceError, Purge, RecordMetadata,
 };
 
 use crate::blocking;
@@ -247,6 +247,27 @@ impl Producer {
                 (unsent, in_doubt) => Err(CloseError { unsent, in_doubt }),
             }
         }
+    }
+
+    /// Gets ready for a topic's records ahead of the first one: waits for its partitions, up to
+    /// `max.block.ms`, and has connections made to their leaders, which may still be on their way when it
+    /// resolves.
+    ///
+    /// # Errors
+    /// As [`partitions_for`](Self::partitions_for).
+    pub async fn warm(&self, topic: &str) -> Result<(), EnqueueError> {
+        self.partitions_for(topic).await?;
+        let accumulator = &self.shared.accumulator;
+        accumulator.warm(&accumulator.topic(topic)?);
+        Ok(())
+    }
+
+    /// Gives up records that were accepted and not delivered: they fail with
+    /// [`ErrorKind::Purged`](crate::ErrorKind::Purged), in doubt if a request carried them. It returns at
+    /// once; [`flush`](Self::flush) behind it waits until all of them have failed. Records that calls
+    /// still wait to have accepted are not among them.
+    pub fn purge(&self, what: Purge) {
+        self.shared.accumulator.purge(what);
     }
 
     /// The topic's partitions with their leaders and replicas. Waits for them up to `max.block.ms`.

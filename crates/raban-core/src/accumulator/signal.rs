@@ -28,6 +28,19 @@ pub(crate) struct News {
     pub(crate) partitions: Vec<PartitionId>,
     /// Topics whose partitions somebody waits for.
     pub(crate) topics: Vec<Arc<Topic>>,
+    /// Topics that are to find connections to their leaders.
+    pub(crate) warmed: Vec<Arc<Topic>>,
+    /// What is to be given up.
+    pub(crate) purge: Option<Purge>,
+}
+
+/// What [`Accumulator::purge`](crate::Accumulator::purge) gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purge {
+    /// Records that no request carries. Those that were sent before and wait to be sent again are in doubt.
+    Queued,
+    /// Those too whose request waits for its answer: they are in doubt.
+    QueuedAndInFlight,
 }
 
 impl Signal {
@@ -48,6 +61,19 @@ impl Signal {
 
     pub(crate) fn topic(&self, topic: &Arc<Topic>) {
         self.state().news.topics.push(Arc::clone(topic));
+        self.wake();
+    }
+
+    pub(crate) fn warm(&self, topic: &Arc<Topic>) {
+        self.state().news.warmed.push(Arc::clone(topic));
+        self.wake();
+    }
+
+    pub(crate) fn purge(&self, what: Purge) {
+        {
+            let purge = &mut self.state().news.purge;
+            *purge = (*purge).max(Some(what));
+        }
         self.wake();
     }
 

@@ -1,6 +1,6 @@
 //! Brokers and the connections to them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::{Buf, Bytes};
 use raban_protocol::api::Request;
@@ -12,6 +12,7 @@ use raban_protocol::messages::{
 
 use super::timers::Timer;
 use super::{Action, Sender};
+use crate::accumulator::Topic;
 use crate::accumulator::partition::PartitionId;
 use crate::backoff::backoff;
 use crate::config::{Acks, Address};
@@ -68,6 +69,18 @@ impl Sender {
         let conn = self.connect(now, role, address);
         *self.nodes.entry(id).or_default().link(role) = Some(conn);
         Some(conn)
+    }
+
+    /// Makes connections to the topic's leaders ahead of its first records.
+    pub(super) fn warm(&mut self, now: Instant, topic: &Topic) {
+        let Some(known) = self.metadata.topics.get(topic.name()) else {
+            return;
+        };
+        let queues = known.queues.iter().map(|id| &self.queues[id.0 as usize]);
+        let leaders: BTreeSet<i32> = queues.filter_map(|queue| queue.leader).collect();
+        for node in leaders {
+            self.node_connection(now, Role::Leader(node));
+        }
     }
 
     pub(super) fn connect(&mut self, now: Instant, role: Role, address: Address) -> ConnectionId {

@@ -191,6 +191,12 @@ impl Sender {
             self.queue(id).partition.lock().signalled = false;
             self.evaluate(now.instant, id);
         }
+        for topic in news.warmed {
+            self.warm(now.instant, &topic);
+        }
+        if let Some(what) = news.purge {
+            self.purge(now.instant, what);
+        }
         self.hurry(now.instant);
         self.pump(now);
     }

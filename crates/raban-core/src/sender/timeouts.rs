@@ -7,6 +7,7 @@ use raban_protocol::error_code::ErrorCode;
 use super::Sender;
 use super::partition_queue::{Doubt, Entry, EntryBatch};
 use super::timers::Timer;
+use crate::accumulator::Purge;
 use crate::accumulator::partition::{Front, PartitionId};
 use crate::batch::SealedBatch;
 use crate::connection::ConnectionId;
@@ -171,6 +172,15 @@ impl Sender {
                 code,
                 message: None,
             });
+            self.evaluate(now, id);
+        }
+    }
+
+    /// Fails what the application gives up.
+    pub(super) fn purge(&mut self, now: Instant, what: Purge) {
+        let in_flight = what == Purge::QueuedAndInFlight;
+        for id in self.all_partitions() {
+            self.give_up_partition(id, in_flight, || ErrorKind::Purged);
             self.evaluate(now, id);
         }
     }

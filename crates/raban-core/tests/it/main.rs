@@ -14,6 +14,7 @@ mod metadata;
 mod metrics;
 mod order;
 mod partitioning;
+mod purge;
 mod retries;
 mod split;
 mod timeouts;

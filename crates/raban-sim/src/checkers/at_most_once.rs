@@ -50,8 +50,5 @@ fn excused(evidence: &Evidence<'_>, first: &Place, second: &Place) -> bool {
     let (before, after) = (one.amnesia, two.amnesia);
     let forgotten = after.forgotten > before.forgotten;
     let expired = after.expired > before.expired;
-    let known = |at| one.at <= at && at <= after.forgotten_at;
-    let assured =
-        after.known_at.is_some_and(known) || after.denied_at.is_some_and(|at| one.at <= at);
-    (two.late && (forgotten || expired)) || (forgotten && (one.late || assured))
+    (two.late && (forgotten || expired)) || (forgotten && (one.late || after.assured(one.at)))
 }

@@ -32,7 +32,10 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Result<(), Violation> {
                     let mut copies = evidence.places(before).iter();
                     let came_again = copies
                         .any(|place| place.log == at && place.offset > batch.header.base_offset);
-                    if came_again || is_kept_back(passed, batch, accepted) {
+                    if came_again
+                        || is_kept_back(passed, batch, accepted)
+                        || is_sent_again(passed, batch)
+                    {
                         continue;
                     }
                     if !takes_chances {
@@ -73,4 +76,13 @@ fn is_kept_back(passed: &Batch, batch: &Batch, accepted: &Accepted) -> bool {
             }
             Ordering::Greater => false,
         }
+}
+
+/// Nor that a leader took a batch without its predecessor, said then that it knows the producer, and forgot it right after:
+/// sent again in that trust, the predecessor comes behind.
+fn is_sent_again(passed: &Batch, batch: &Batch) -> bool {
+    identity(&passed.header) == identity(&batch.header)
+        && batch.is_young(batch.at)
+        && batch.amnesia.forgotten > passed.amnesia.forgotten
+        && batch.amnesia.assured(passed.at)
 }
