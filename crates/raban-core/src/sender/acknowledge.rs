@@ -170,7 +170,10 @@ impl Sender {
                     self.queue(id).leader_denies = true;
                 }
                 self.retry(now, id, index, AttemptOutcome::Answered(code));
-                if let Some((leader, epoch)) = outcome.leader {
+                let topic = Arc::clone(&self.queue(id).partition.topic);
+                // Of a topic made anew since then the epochs begin again.
+                let is_old = self.metadata.is_made_anew(&topic, sent.topic_id);
+                if let Some((leader, epoch)) = outcome.leader.filter(|_| !is_old) {
                     self.follow_hint(now, id, leader, epoch);
                 }
             }

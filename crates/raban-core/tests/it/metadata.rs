@@ -281,3 +281,20 @@ fn a_leader_whose_address_is_no_longer_told_is_asked_for() {
     harness.answer_all();
     assert!(delivery.try_outcome().unwrap().is_ok());
 }
+
+#[test]
+fn a_hint_about_a_topic_that_was_made_anew_is_not_followed() {
+    let mut harness = Harness::new(&[("metadata.max.age.ms", "2000")]);
+    harness.begin_log();
+    let delivery = harness.send("v");
+    harness.run();
+    harness.topic_id = Uuid([9; 16]);
+    harness.advance(Duration::from_secs(3));
+    // A late answer: the old topic's epochs were further on.
+    harness.hint = Some((1, 5));
+    harness.answer_next(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    harness.advance(Duration::from_secs(1));
+    assert_eq!(harness.connected_to.last().unwrap(), "broker0");
+    harness.answer_next(ErrorCode::NONE);
+    assert!(delivery.try_outcome().unwrap().is_ok());
+}
