@@ -122,6 +122,7 @@ impl Brokers {
         let outcome = self.cluster.handle_request(now, node, number, content);
         if let Some(mut asked) = asked {
             if let Asked::Produce(produce) = &mut asked {
+                produce.late = late;
                 self.observe(stage, ledger, produce, late);
             }
             self.asked.insert(number, asked);
@@ -197,7 +198,11 @@ impl Brokers {
                 });
             }
         }
-        Produce { version, batches }
+        Produce {
+            version,
+            late: false,
+            batches,
+        }
     }
 
     /// Looks what a Produce request did to the logs.

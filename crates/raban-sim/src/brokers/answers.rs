@@ -37,6 +37,8 @@ pub(super) enum Asked {
 #[derive(Debug)]
 pub(crate) struct Produce {
     pub(super) version: i16,
+    /// It came from a connection that the producer had given up: nobody hears the answer.
+    pub(super) late: bool,
     pub(super) batches: Vec<Sent>,
 }
 
@@ -178,7 +180,9 @@ impl Brokers {
                 ..
             } = sent;
             stage.line(|| format!("{topic}-{index} sequence {}: {code}", header.base_sequence));
-            if let Some(log) = self.history.current(topic, *index) {
+            if let Some(log) = self.history.current(topic, *index)
+                && !produce.late
+            {
                 let amnesia = &mut self.history.logs[log].amnesia;
                 (amnesia.known_at, amnesia.denied_at) = (None, None);
             }
