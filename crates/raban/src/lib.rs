@@ -80,7 +80,7 @@ pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
-    Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8,
+    BigEndian, Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8, Void,
 };
 pub use topic::{Topic, TopicRecord};
 

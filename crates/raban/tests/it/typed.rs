@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use raban::{
-    ErrorKind, Json, RecordPart, SerializeContext, SerializeError, Serializer, Topic,
-    TryEnqueueError, Utf8,
+    BigEndian, ErrorKind, Json, RecordPart, SerializeContext, SerializeError, Serializer, Topic,
+    TryEnqueueError, Utf8, Void,
 };
 
 use crate::support::{broker, producer};
@@ -205,4 +205,52 @@ fn a_handle_is_shared_between_threads() {
     // The handle keeps its producer open.
     topic.blocking().send("k", &-1).unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 401);
+}
+
+#[tokio::test]
+async fn numbers_by_value_by_reference_and_null() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let prices = producer
+        .topic("prices")
+        .with_key(BigEndian)
+        .with_value(BigEndian);
+    prices.send(42, 7.5).await.unwrap();
+    prices.send(&42, &7.5).await.unwrap();
+    prices
+        .enqueue(Some(&42), None)
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let records = broker.records("prices").unwrap();
+    for record in &records {
+        assert_eq!(record.key.as_deref(), Some(&[0, 0, 0, 42][..]));
+    }
+    let seven_and_a_half = &[0x40, 0x1e, 0, 0, 0, 0, 0, 0][..];
+    assert_eq!(records[0].value.as_deref(), Some(seven_and_a_half));
+    assert_eq!(records[1].value.as_deref(), Some(seven_and_a_half));
+    assert_eq!(records[2].value, None);
+
+    let flags: Topic<i64, bool> = producer
+        .topic("flags")
+        .with_key(BigEndian)
+        .with_value(BigEndian);
+    flags.send(-1, true).await.unwrap();
+    let read = broker.records("flags").unwrap().remove(0);
+    assert_eq!(
+        (read.key.as_deref(), read.value.as_deref()),
+        (Some(&[0xff; 8][..]), Some(&[1][..]))
+    );
+}
+
+#[tokio::test]
+async fn void_takes_only_null() {
+    let broker = broker();
+    let lines = producer(&broker)
+        .topic("lines")
+        .with_key(Void)
+        .with_value(Utf8);
+    lines.send(None, "one").await.unwrap();
+    assert_eq!(broker.records("lines").unwrap().remove(0).key, None);
 }
