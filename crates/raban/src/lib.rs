@@ -43,7 +43,7 @@
 //!
 //! # Features
 //! `gzip`, `snappy`, `lz4`, `zstd` (pure Rust) and `json` are on by default; `zstd-c` takes C zstd,
-//! `embedded` adds the broker.
+//! `uuid` serializes that crate's type, `embedded` adds the broker.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -80,7 +80,8 @@ pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
-    BigEndian, Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8, Void,
+    BigEndian, Charset, List, ListItem, Nullable, Raw, RecordPart, SerializeContext,
+    SerializeError, Serializer, Text, UnknownCharset, Utf8, UuidText, Void,
 };
 pub use topic::{Topic, TopicRecord};
 

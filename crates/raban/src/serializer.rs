@@ -3,7 +3,10 @@
 
 #[cfg(feature = "json")]
 mod json;
+mod list;
 mod numbers;
+mod text;
+mod uuid;
 
 use std::fmt;
 
@@ -14,7 +17,10 @@ use crate::record::{Payload, header};
 
 #[cfg(feature = "json")]
 pub use json::Json;
+pub use list::{List, ListItem};
 pub use numbers::{BigEndian, Void};
+pub use text::{Charset, Text, UnknownCharset};
+pub use uuid::UuidText;
 
 /// Turns a `T` into bytes, for a [`Topic`](crate::Topic) handle's keys or values.
 ///
@@ -47,6 +53,13 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), SerializeError>;
+
+    /// Whether a [`List`] leaves out the sizes of such items. Java's reader must know the same, so
+    /// it is true only of what replaces Kafka's serializers for short, integer, long, float, double
+    /// and UUID.
+    fn constant_size(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a key or a value is serialized.

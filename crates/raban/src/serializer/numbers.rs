@@ -25,7 +25,7 @@ use super::{SerializeContext, SerializeError, Serializer};
 pub struct BigEndian;
 
 macro_rules! big_endian {
-    ($($type:ty: $bytes:expr;)*) => {$(
+    ($($type:ty, $constant:literal: $bytes:expr;)*) => {$(
         impl Serializer<$type> for BigEndian {
             fn serialize(
                 &self,
@@ -37,17 +37,22 @@ macro_rules! big_endian {
                 out.extend_from_slice(&bytes(*value));
                 Ok(())
             }
+
+            fn constant_size(&self) -> bool {
+                $constant
+            }
         }
     )*};
 }
 
+// Java doesn't count booleans among those of constant size.
 big_endian! {
-    i16: i16::to_be_bytes;
-    i32: i32::to_be_bytes;
-    i64: i64::to_be_bytes;
-    f32: f32::to_be_bytes;
-    f64: |value| if value.is_nan() { JAVA_NAN } else { value.to_be_bytes() };
-    bool: |value| [u8::from(value)];
+    i16, true: i16::to_be_bytes;
+    i32, true: i32::to_be_bytes;
+    i64, true: i64::to_be_bytes;
+    f32, true: f32::to_be_bytes;
+    f64, true: |value| if value.is_nan() { JAVA_NAN } else { value.to_be_bytes() };
+    bool, false: |value| [u8::from(value)];
 }
 
 /// What `Double.doubleToLongBits` makes of everything that isn't a number.

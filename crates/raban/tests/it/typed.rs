@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use raban::{
-    BigEndian, ErrorKind, Json, RecordPart, SerializeContext, SerializeError, Serializer, Topic,
-    TryEnqueueError, Utf8, Void,
+    BigEndian, Charset, ErrorKind, Json, List, RecordPart, SerializeContext, SerializeError,
+    Serializer, Text, Topic, TryEnqueueError, Utf8, UuidText, Void,
 };
 
 use crate::support::{broker, producer};
@@ -253,4 +253,33 @@ async fn void_takes_only_null() {
         .with_value(Utf8);
     lines.send(None, "one").await.unwrap();
     assert_eq!(broker.records("lines").unwrap().remove(0).key, None);
+}
+
+#[tokio::test]
+async fn lists_uuids_and_other_charsets() {
+    let broker = broker();
+    let topic = producer(&broker)
+        .topic("t")
+        .with_key::<u128>(UuidText)
+        .with_value(List(BigEndian));
+    let items = vec![None, Some(7)];
+    topic.send(u128::MAX, &items).await.unwrap();
+    let legacy = topic
+        .with_key(Text(Charset::Utf16Le))
+        .with_value(List(Text("latin1".parse().unwrap())));
+    legacy.send("ü", &vec!["€", "ü"]).await.unwrap();
+    let records = broker.records("t").unwrap();
+    assert_eq!(
+        records[0].key.as_deref(),
+        Some(&b"ffffffff-ffff-ffff-ffff-ffffffffffff"[..])
+    );
+    assert_eq!(
+        records[0].value.as_deref(),
+        Some(&[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 7][..])
+    );
+    assert_eq!(records[1].key.as_deref(), Some(&[0xfc, 0][..]));
+    assert_eq!(
+        records[1].value.as_deref(),
+        Some(&b"\x01\0\0\0\x02\0\0\0\x01?\0\0\0\x01\xfc"[..])
+    );
 }
