@@ -80,8 +80,9 @@ pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
-    BigEndian, Charset, List, ListItem, Nullable, Raw, RecordPart, SerializeContext,
-    SerializeError, Serializer, Text, UnknownCharset, Utf8, UuidText, Void,
+    BigEndian, Charset, JavaSerializer, List, ListItem, Nullable, Raw, RecordPart,
+    SerializeContext, SerializeError, Serializer, Text, UnknownCharset, UnknownSerializer, Utf8,
+    UuidText, Void,
 };
 pub use topic::{Topic, TopicRecord};
 

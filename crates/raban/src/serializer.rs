@@ -1,6 +1,7 @@
 //! How keys and values become bytes: the trait, what a handle takes, and the serializers of bytes
 //! and UTF-8; further serializers, one kind a file.
 
+mod java;
 #[cfg(feature = "json")]
 mod json;
 mod list;
@@ -15,6 +16,7 @@ use raban_core::Header;
 
 use crate::record::{Payload, header};
 
+pub use java::{JavaSerializer, UnknownSerializer};
 #[cfg(feature = "json")]
 pub use json::Json;
 pub use list::{List, ListItem};
