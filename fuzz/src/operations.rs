@@ -237,7 +237,7 @@ impl Producer {
         assert!(is_ready(&mut close));
         assert!(self.closes.iter_mut().all(is_ready));
         assert!(self.flushes.iter_mut().all(is_ready));
-        let metrics = self.accumulator.metrics(self.now);
+        let metrics = self.accumulator.metrics(self.now());
         assert_eq!(
             metrics.buffer_available_bytes, metrics.buffer_total_bytes,
             "memory is missing"

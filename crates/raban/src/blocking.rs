@@ -123,10 +123,10 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
     ///
     /// # Errors
     /// As [`Topic::send`](crate::Topic::send).
-    pub fn send<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
+    pub fn send(
+        &self,
+        key: impl Nullable<K>,
+        value: impl Nullable<V>,
     ) -> Result<RecordMetadata, ProduceError> {
         self.enqueue(key, value)?.wait()
     }
@@ -135,10 +135,10 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
     ///
     /// # Errors
     /// As [`Topic::enqueue`](crate::Topic::enqueue).
-    pub fn enqueue<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
+    pub fn enqueue(
+        &self,
+        key: impl Nullable<K>,
+        value: impl Nullable<V>,
     ) -> Result<Delivery, EnqueueError> {
         wait_for(self.0.record(key, value).enqueue())
     }

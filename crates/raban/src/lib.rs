@@ -43,7 +43,7 @@
 //!
 //! # Features
 //! `gzip`, `snappy`, `lz4`, `zstd` (pure Rust) and `json` are on by default; `zstd-c` takes C zstd,
-//! `embedded` adds the broker.
+//! `uuid` serializes that crate's type, `embedded` adds the broker.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -81,7 +81,9 @@ pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
-    Nullable, Raw, RecordPart, SerializeContext, SerializeError, Serializer, Utf8,
+    BigEndian, Charset, JavaSerializer, List, ListItem, Nullable, Raw, RecordPart,
+    SerializeContext, SerializeError, Serializer, Text, UnknownCharset, UnknownSerializer, Utf8,
+    UuidText, Void,
 };
 pub use topic::{Topic, TopicRecord};
 pub use trace_context::{SpanContext, TraceContext};

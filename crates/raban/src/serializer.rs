@@ -1,4 +1,13 @@
-//! How keys and values become bytes: the trait, and the serializers for bytes, text and JSON.
+//! How keys and values become bytes: the trait, what a handle takes, and the serializers of bytes
+//! and UTF-8; further serializers, one kind a file.
+
+mod java;
+#[cfg(feature = "json")]
+mod json;
+mod list;
+mod numbers;
+mod text;
+mod uuid;
 
 use std::fmt;
 
@@ -7,21 +16,29 @@ use raban_core::Header;
 
 use crate::record::{Payload, header};
 
+pub use java::{JavaSerializer, UnknownSerializer};
+#[cfg(feature = "json")]
+pub use json::Json;
+pub use list::{List, ListItem};
+pub use numbers::{BigEndian, Void};
+pub use text::{Charset, Text, UnknownCharset};
+pub use uuid::UuidText;
+
 /// Turns a `T` into bytes, for a [`Topic`](crate::Topic) handle's keys or values.
 ///
 /// ```
 /// use raban::{Serializer, SerializeError, SerializeContext};
 ///
-/// struct BigEndian;
+/// struct LittleEndian;
 ///
-/// impl Serializer<u32> for BigEndian {
+/// impl Serializer<u32> for LittleEndian {
 ///     fn serialize(
 ///         &self,
 ///         _: &mut SerializeContext<'_>,
 ///         value: &u32,
 ///         out: &mut Vec<u8>,
 ///     ) -> Result<(), SerializeError> {
-///         out.extend_from_slice(&value.to_be_bytes());
+///         out.extend_from_slice(&value.to_le_bytes());
 ///         Ok(())
 ///     }
 /// }
@@ -38,6 +55,13 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), SerializeError>;
+
+    /// Whether a [`List`] leaves out the sizes of such items. Java's reader must know the same, so
+    /// it is true only of what replaces Kafka's serializers for short, integer, long, float, double
+    /// and UUID.
+    fn constant_size(&self) -> bool {
+        false
+    }
 }
 
 /// Whether a key or a value is serialized.
@@ -151,63 +175,97 @@ impl Serializer<str> for Utf8 {
     }
 }
 
-/// Anything that serde can serialize, as JSON.
-#[cfg(feature = "json")]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Json;
-
-#[cfg(feature = "json")]
-impl<T: serde::Serialize + ?Sized> Serializer<T> for Json {
-    fn serialize(
-        &self,
-        _: &mut SerializeContext<'_>,
-        value: &T,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SerializeError> {
-        serde_json::to_writer(out, value).map_err(SerializeError::new)
-    }
-}
-
 /// What a typed handle takes for a key or a value of type `T`: `&T`, or an `Option` of it, where
 /// `None` is null. Where `T` is `str` or `[u8]`, references to `String`, `Vec<u8>`, arrays and
-/// [`Bytes`] do too.
-pub trait Nullable<'a, T: ?Sized> {
-    /// The reference, or `None` for null.
-    fn nullable(self) -> Option<&'a T>;
+/// [`Bytes`] do too; where it is a number or a `bool`, itself.
+pub trait Nullable<T: ?Sized> {
+    /// The key or value, or `None` for null.
+    fn nullable(&self) -> Option<&T>;
 }
 
-impl<'a, T: ?Sized> Nullable<'a, T> for &'a T {
-    fn nullable(self) -> Option<&'a T> {
+impl<T: ?Sized> Nullable<T> for &T {
+    fn nullable(&self) -> Option<&T> {
         Some(self)
     }
 }
 
-impl<'a, T: ?Sized> Nullable<'a, T> for Option<&'a T> {
-    fn nullable(self) -> Option<&'a T> {
-        self
+impl<T: ?Sized> Nullable<T> for Option<&T> {
+    fn nullable(&self) -> Option<&T> {
+        *self
     }
 }
 
-impl<'a> Nullable<'a, str> for &'a String {
-    fn nullable(self) -> Option<&'a str> {
+impl Nullable<str> for &String {
+    fn nullable(&self) -> Option<&str> {
         Some(self)
     }
 }
 
-impl<'a> Nullable<'a, [u8]> for &'a Vec<u8> {
-    fn nullable(self) -> Option<&'a [u8]> {
+impl Nullable<[u8]> for &Vec<u8> {
+    fn nullable(&self) -> Option<&[u8]> {
         Some(self)
     }
 }
 
-impl<'a, const N: usize> Nullable<'a, [u8]> for &'a [u8; N] {
-    fn nullable(self) -> Option<&'a [u8]> {
+impl<const N: usize> Nullable<[u8]> for &[u8; N] {
+    fn nullable(&self) -> Option<&[u8]> {
+        Some(*self)
+    }
+}
+
+impl Nullable<[u8]> for &Bytes {
+    fn nullable(&self) -> Option<&[u8]> {
         Some(self)
     }
 }
 
-impl<'a> Nullable<'a, [u8]> for &'a Bytes {
-    fn nullable(self) -> Option<&'a [u8]> {
-        Some(self)
+macro_rules! by_value {
+    ($($type:ty)*) => {$(
+        impl Nullable<$type> for $type {
+            fn nullable(&self) -> Option<&$type> {
+                Some(self)
+            }
+        }
+    )*};
+}
+
+by_value!(bool i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of one serializer in `tests/golden/serializers.tsv`, written by Kafka's own.
+    pub(super) fn golden(serializer: &str) -> Vec<(&'static str, Vec<u8>)> {
+        let mut rows = Vec::new();
+        for line in include_str!("../tests/golden/serializers.tsv").lines() {
+            let mut columns = line.split('\t');
+            let mut column = || columns.next().unwrap();
+            let (name, text, hex) = (column(), column(), column());
+            if name == serializer {
+                let digits = hex.as_bytes().chunks(2);
+                let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+                rows.push((text, digits.map(|pair| byte(pair).unwrap()).collect()));
+            }
+        }
+        assert!(!rows.is_empty(), "{serializer}");
+        rows
+    }
+
+    pub(super) fn serialize<T: ?Sized>(
+        serializer: &impl Serializer<T>,
+        value: &T,
+    ) -> Result<Vec<u8>, SerializeError> {
+        let (mut headers, mut out) = (Vec::new(), Vec::from(*b"before"));
+        let mut context = SerializeContext::new("t", RecordPart::Value, &mut headers);
+        serializer.serialize(&mut context, value, &mut out)?;
+        assert!(out.starts_with(b"before"));
+        Ok(out.split_off(6))
+    }
+
+    #[test]
+    fn text_and_bytes_are_as_they_were() {
+        assert_eq!(serialize(&Utf8, "Ä").unwrap(), "Ä".as_bytes());
+        assert_eq!(serialize(&Raw, &[0, 255][..]).unwrap(), [0, 255]);
     }
 }

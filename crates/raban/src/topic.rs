@@ -84,15 +84,15 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     }
 
     /// A record for this topic, to be given headers, a partition or a timestamp.
-    pub fn record<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
-    ) -> TopicRecord<'a, K, V> {
+    pub fn record<GK: Nullable<K>, GV: Nullable<V>>(
+        &self,
+        key: GK,
+        value: GV,
+    ) -> TopicRecord<'_, K, V, GK, GV> {
         TopicRecord {
             topic: self,
-            key: key.nullable(),
-            value: value.nullable(),
+            key,
+            value,
             partition: None,
             timestamp: None,
             headers: Vec::new(),
@@ -105,10 +105,10 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     ///
     /// # Errors
     /// As [`Producer::send`](crate::Producer::send); besides [`ErrorKind::Serialize`].
-    pub async fn send<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
+    pub async fn send(
+        &self,
+        key: impl Nullable<K>,
+        value: impl Nullable<V>,
     ) -> Result<RecordMetadata, ProduceError> {
         self.record(key, value).send().await
     }
@@ -117,10 +117,10 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     ///
     /// # Errors
     /// As [`Producer::enqueue`](crate::Producer::enqueue); besides [`ErrorKind::Serialize`].
-    pub async fn enqueue<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
+    pub async fn enqueue(
+        &self,
+        key: impl Nullable<K>,
+        value: impl Nullable<V>,
     ) -> Result<Delivery, EnqueueError> {
         self.record(key, value).enqueue().await
     }
@@ -129,10 +129,10 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     ///
     /// # Errors
     /// What it would have to wait for, or why it will never be accepted.
-    pub fn try_enqueue<'a>(
-        &'a self,
-        key: impl Nullable<'a, K>,
-        value: impl Nullable<'a, V>,
+    pub fn try_enqueue(
+        &self,
+        key: impl Nullable<K>,
+        value: impl Nullable<V>,
     ) -> Result<Delivery, TryEnqueueError<()>> {
         self.record(key, value).try_enqueue()
     }
@@ -163,19 +163,19 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for Topic<K, V> {
     }
 }
 
-/// A record of a typed topic, before it is sent.
+/// A record of a typed topic, before it is sent. `GK` and `GV` are what was given as key and value.
 #[must_use = "a record does nothing until it is sent or enqueued"]
-pub struct TopicRecord<'a, K: ?Sized, V: ?Sized> {
+pub struct TopicRecord<'a, K: ?Sized, V: ?Sized, GK = &'a K, GV = &'a V> {
     topic: &'a Topic<K, V>,
-    key: Option<&'a K>,
-    value: Option<&'a V>,
+    key: GK,
+    value: GV,
     partition: Option<i32>,
     timestamp: Option<i64>,
     headers: Vec<Header>,
     tag: u64,
 }
 
-impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
+impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, V, GK, GV> {
     /// Adds a header; keys may repeat, and the order is kept.
     pub fn header<'h>(mut self, key: impl Into<String>, value: impl Into<Payload<'h>>) -> Self {
         self.headers.push(header(key, value));
@@ -247,12 +247,13 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
     ) -> Result<NewRecord<'s>, EnqueueError> {
         let name = &*self.topic.name;
         let (key, value) = (&mut scratch.key, &mut scratch.value);
-        if let Some(from) = self.key {
+        let (from_key, from_value) = (self.key.nullable(), self.value.nullable());
+        if let Some(from) = from_key {
             let mut context = SerializeContext::new(name, RecordPart::Key, &mut self.headers);
             let serialized = self.topic.key.serialize(&mut context, from, key);
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
-        if let Some(from) = self.value {
+        if let Some(from) = from_value {
             let mut context = SerializeContext::new(name, RecordPart::Value, &mut self.headers);
             let serialized = self.topic.value.serialize(&mut context, from, value);
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
@@ -260,8 +261,8 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
         Ok(NewRecord {
             partition: self.partition,
             timestamp: self.timestamp,
-            key: self.key.map(|_| key.as_slice()),
-            value: self.value.map(|_| value.as_slice()),
+            key: from_key.map(|_| key.as_slice()),
+            value: from_value.map(|_| value.as_slice()),
             headers: &self.headers,
             tag: self.tag,
             callback: None,
@@ -269,7 +270,7 @@ impl<K: ?Sized, V: ?Sized> TopicRecord<'_, K, V> {
     }
 }
 
-impl<K: ?Sized, V: ?Sized> fmt::Debug for TopicRecord<'_, K, V> {
+impl<K: ?Sized, V: ?Sized, GK, GV> fmt::Debug for TopicRecord<'_, K, V, GK, GV> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicRecord")
             .field("topic", &self.topic.name)

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use raban::{
-    ErrorKind, Json, RecordPart, SerializeContext, SerializeError, Serializer, Topic,
-    TryEnqueueError, Utf8,
+    BigEndian, Charset, ErrorKind, JavaSerializer, Json, List, RecordPart, SerializeContext,
+    SerializeError, Serializer, Text, Topic, TryEnqueueError, Utf8, UuidText, Void,
 };
 
 use crate::support::{broker, producer};
@@ -132,7 +132,7 @@ fn a_serializer_of_ones_own_knows_the_record_and_adds_headers() {
         .topic("t")
         .with_key(Telling)
         .with_value(Telling);
-    raban::block_on(topic.record(&1, &2).header("own", "x").send()).unwrap();
+    raban::block_on(topic.record(1, 2).header("own", "x").send()).unwrap();
     let read = broker.records("t").unwrap().remove(0);
     assert_eq!(
         (&read.key.unwrap()[..], &read.value.unwrap()[..]),
@@ -156,7 +156,7 @@ fn what_cannot_be_serialized_is_not_sent() {
         .topic("t")
         .with_key(Telling)
         .with_value(Telling);
-    let error = topic.blocking().send(&1, &13).unwrap_err();
+    let error = topic.blocking().send(1, 13).unwrap_err();
     let ErrorKind::Serialize { part, reason } = error.kind() else {
         panic!("{error}")
     };
@@ -165,7 +165,7 @@ fn what_cannot_be_serialized_is_not_sent() {
         error.to_string(),
         "value can't be serialized: thirteen isn't written"
     );
-    let refused = topic.try_enqueue(&13, &1).unwrap_err();
+    let refused = topic.try_enqueue(13, 1).unwrap_err();
     assert!(
         matches!(refused, TryEnqueueError::Failed(e) if matches!(e.kind(), ErrorKind::Serialize { part: "key", .. }))
     );
@@ -195,7 +195,7 @@ fn a_handle_is_shared_between_threads() {
                 for index in 0..100 {
                     topic
                         .blocking()
-                        .enqueue("k", &(thread * 100 + index))
+                        .enqueue("k", thread * 100 + index)
                         .unwrap()
                         .detach();
                 }
@@ -203,6 +203,102 @@ fn a_handle_is_shared_between_threads() {
         }
     });
     // The handle keeps its producer open.
-    topic.blocking().send("k", &-1).unwrap();
+    topic.blocking().send("k", -1).unwrap();
     assert_eq!(broker.records("t").unwrap().len(), 401);
+}
+
+#[tokio::test]
+async fn numbers_by_value_by_reference_and_null() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let prices = producer
+        .topic("prices")
+        .with_key(BigEndian)
+        .with_value(BigEndian);
+    prices.send(42, 7.5).await.unwrap();
+    let (key, value) = (&42, &7.5);
+    prices.send(key, value).await.unwrap();
+    prices
+        .enqueue(Some(&42), None)
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let records = broker.records("prices").unwrap();
+    for record in &records {
+        assert_eq!(record.key.as_deref(), Some(&[0, 0, 0, 42][..]));
+    }
+    let seven_and_a_half = &[0x40, 0x1e, 0, 0, 0, 0, 0, 0][..];
+    assert_eq!(records[0].value.as_deref(), Some(seven_and_a_half));
+    assert_eq!(records[1].value.as_deref(), Some(seven_and_a_half));
+    assert_eq!(records[2].value, None);
+
+    let flags: Topic<i64, bool> = producer
+        .topic("flags")
+        .with_key(BigEndian)
+        .with_value(BigEndian);
+    flags.send(-1, true).await.unwrap();
+    let read = broker.records("flags").unwrap().remove(0);
+    assert_eq!(
+        (read.key.as_deref(), read.value.as_deref()),
+        (Some(&[0xff; 8][..]), Some(&[1][..]))
+    );
+}
+
+#[tokio::test]
+async fn void_takes_only_null() {
+    let broker = broker();
+    let lines = producer(&broker)
+        .topic("lines")
+        .with_key(Void)
+        .with_value(Utf8);
+    lines.send(None, "one").await.unwrap();
+    assert_eq!(broker.records("lines").unwrap().remove(0).key, None);
+}
+
+#[tokio::test]
+async fn lists_uuids_and_other_charsets() {
+    let broker = broker();
+    let topic = producer(&broker)
+        .topic("t")
+        .with_key::<u128>(UuidText)
+        .with_value(List(BigEndian));
+    let items = vec![None, Some(7)];
+    topic.send(u128::MAX, &items).await.unwrap();
+    let legacy = topic
+        .with_key(Text(Charset::Utf16Le))
+        .with_value(List(Text("latin1".parse().unwrap())));
+    legacy.send("ü", &vec!["€", "ü"]).await.unwrap();
+    let records = broker.records("t").unwrap();
+    assert_eq!(
+        records[0].key.as_deref(),
+        Some(&b"ffffffff-ffff-ffff-ffff-ffffffffffff"[..])
+    );
+    assert_eq!(
+        records[0].value.as_deref(),
+        Some(&[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 7][..])
+    );
+    assert_eq!(records[1].key.as_deref(), Some(&[0xfc, 0][..]));
+    assert_eq!(
+        records[1].value.as_deref(),
+        Some(&b"\x01\0\0\0\x02\0\0\0\x01?\0\0\0\x01\xfc"[..])
+    );
+}
+
+#[tokio::test]
+async fn text_by_the_names_of_java_s_serializers() {
+    let broker = broker();
+    let key: JavaSerializer = "integer".parse().unwrap();
+    let value: JavaSerializer = "DoubleSerializer".parse().unwrap();
+    let topic = producer(&broker).topic("t").with_key(key).with_value(value);
+    topic.send("42", "7.5").await.unwrap();
+    let read = broker.records("t").unwrap().remove(0);
+    assert_eq!(read.key.as_deref(), Some(&[0, 0, 0, 42][..]));
+    assert_eq!(read.value.as_deref(), Some(&7.5_f64.to_be_bytes()[..]));
+    let error = topic.send("42", "seven").await.unwrap_err().to_string();
+    assert!(
+        error
+            .starts_with("value can't be serialized: \"seven\" is not what DoubleSerializer takes"),
+        "{error}"
+    );
 }
