@@ -72,15 +72,16 @@ impl Plan {
         ids.max().unwrap_or_default()
     }
 
-    /// Whether a first round of records may fail although all is well again: connections that nobody ended hang until
-    /// a request on them times out, and few retries are soon used up.
-    pub(crate) fn needs_rehearsal(&self) -> bool {
+    /// How many rounds of records may fail although all is well again: connections that nobody ended, one to each node at
+    /// most, hang until a request on them times out, and few retries are soon used up.
+    pub(crate) fn rehearsals(&self) -> i32 {
         let hangs = |fault: &Fault| match fault.what {
             What::Crash { silent, .. } => silent,
             What::Loss { delivers, .. } => !delivers,
             _ => false,
         };
-        self.schedule.0.iter().any(hangs) || self.setup.few_retries()
+        let may_fail = self.schedule.0.iter().any(hangs) || self.setup.few_retries();
+        if may_fail { self.setup.nodes } else { 0 }
     }
 
     /// How many records its tasks try to send.

@@ -47,7 +47,7 @@ impl World<'_> {
             + self.config.retry_backoff_max;
         let mut ops = vec![Op::Pause(quiet)];
         let mut id = self.plan.first_free_id();
-        if self.plan.needs_rehearsal() {
+        for _ in 0..self.plan.rehearsals() {
             self.round(&mut ops, &mut id);
             ops.push(Op::Pause(quiet));
         }
