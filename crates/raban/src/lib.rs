@@ -32,7 +32,8 @@
 //! | to | see |
 //! |---|---|
 //! | send records | [`Producer`], [`Record`], [`Delivery`] |
-//! | send typed keys and values | [`Topic`], [`Serializer`] |
+//! | send typed keys and values | [`Topic`], [`Serializer`], [`AsyncSerializer`] |
+//! | find Kafka's Java serializers by name | [`JavaSerializer`] |
 //! | choose settings | [`Builder`] |
 //! | choose partitions | [`partitioner`] |
 //! | know why a record failed | [`ProduceError`], [`ErrorKind`], [`Cause`] |
@@ -81,9 +82,9 @@ pub use reporter::MetricsReporter;
 #[cfg(feature = "json")]
 pub use serializer::Json;
 pub use serializer::{
-    BigEndian, Charset, JavaSerializer, List, ListItem, Nullable, Raw, RecordPart,
-    SerializeContext, SerializeError, Serializer, Text, UnknownCharset, UnknownSerializer, Utf8,
-    UuidText, Void,
+    AsyncSerializer, BigEndian, Charset, JavaSerializer, List, ListItem, Nullable, Raw, RecordPart,
+    SerializeContext, SerializeError, SerializeFuture, Serializer, Text, UnknownCharset,
+    UnknownSerializer, Utf8, UuidText, Void,
 };
 pub use topic::{Topic, TopicRecord};
 pub use trace_context::{SpanContext, TraceContext};

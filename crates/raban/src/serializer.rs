@@ -1,6 +1,7 @@
 //! How keys and values become bytes: the trait, what a handle takes, and the serializers of bytes
 //! and UTF-8; further serializers, one kind a file.
 
+mod asynchronous;
 mod java;
 #[cfg(feature = "json")]
 mod json;
@@ -16,6 +17,8 @@ use raban_core::Header;
 
 use crate::record::{Payload, header};
 
+pub(crate) use asynchronous::Bound;
+pub use asynchronous::{AsyncSerializer, SerializeFuture};
 pub use java::{JavaSerializer, UnknownSerializer};
 #[cfg(feature = "json")]
 pub use json::Json;

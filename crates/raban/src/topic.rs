@@ -10,7 +10,9 @@ use crate::blocking;
 use crate::delivery::Delivery;
 use crate::producer::{Producer, TryEnqueueError};
 use crate::record::{Payload, Record, header};
-use crate::serializer::{Nullable, Raw, RecordPart, SerializeContext, Serializer};
+use crate::serializer::{
+    AsyncSerializer, Bound, Nullable, Raw, RecordPart, SerializeContext, Serializer,
+};
 
 /// Buffers larger than this aren't kept for the next record.
 const SCRATCH_KEPT: usize = 1 << 20;
@@ -39,8 +41,8 @@ pub struct Topic<K: ?Sized = [u8], V: ?Sized = [u8]> {
     name: Arc<str>,
     /// An illegal name is told to each record.
     topic: Result<Arc<raban_core::Topic>, EnqueueError>,
-    key: Arc<dyn Serializer<K>>,
-    value: Arc<dyn Serializer<V>>,
+    key: Bound<K>,
+    value: Bound<V>,
 }
 
 impl Topic<[u8], [u8]> {
@@ -49,8 +51,8 @@ impl Topic<[u8], [u8]> {
             topic: producer.shared.accumulator.topic(name),
             name: Arc::from(name),
             producer,
-            key: Arc::new(Raw),
-            value: Arc::new(Raw),
+            key: Bound::Now(Arc::new(Raw)),
+            value: Bound::Now(Arc::new(Raw)),
         }
     }
 }
@@ -58,23 +60,47 @@ impl Topic<[u8], [u8]> {
 impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     /// The same topic with keys of another type.
     pub fn with_key<T: ?Sized>(self, serializer: impl Serializer<T> + 'static) -> Topic<T, V> {
-        Topic {
-            producer: self.producer,
-            name: self.name,
-            topic: self.topic,
-            key: Arc::new(serializer),
-            value: self.value,
-        }
+        self.with_bound_key(Bound::Now(Arc::new(serializer)))
     }
 
     /// The same topic with values of another type.
     pub fn with_value<T: ?Sized>(self, serializer: impl Serializer<T> + 'static) -> Topic<K, T> {
+        self.with_bound_value(Bound::Now(Arc::new(serializer)))
+    }
+
+    /// The same topic with keys of another type, whose serializer waits for something.
+    pub fn with_async_key<T: ?Sized>(
+        self,
+        serializer: impl AsyncSerializer<T> + 'static,
+    ) -> Topic<T, V> {
+        self.with_bound_key(Bound::Later(Arc::new(serializer)))
+    }
+
+    /// The same topic with values of another type, whose serializer waits for something.
+    pub fn with_async_value<T: ?Sized>(
+        self,
+        serializer: impl AsyncSerializer<T> + 'static,
+    ) -> Topic<K, T> {
+        self.with_bound_value(Bound::Later(Arc::new(serializer)))
+    }
+
+    fn with_bound_key<T: ?Sized>(self, key: Bound<T>) -> Topic<T, V> {
+        Topic {
+            producer: self.producer,
+            name: self.name,
+            topic: self.topic,
+            key,
+            value: self.value,
+        }
+    }
+
+    fn with_bound_value<T: ?Sized>(self, value: Bound<T>) -> Topic<K, T> {
         Topic {
             producer: self.producer,
             name: self.name,
             topic: self.topic,
             key: self.key,
-            value: Arc::new(serializer),
+            value,
         }
     }
 
@@ -137,6 +163,14 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         self.record(key, value).try_enqueue()
     }
 
+    fn context<'c>(
+        &'c self,
+        part: RecordPart,
+        headers: &'c mut Vec<Header>,
+    ) -> SerializeContext<'c> {
+        SerializeContext::new(&self.name, part, headers)
+    }
+
     /// The same topic for threads that may block.
     pub fn blocking(&self) -> blocking::Topic<'_, K, V> {
         blocking::Topic(self)
@@ -149,8 +183,8 @@ impl<K: ?Sized, V: ?Sized> Clone for Topic<K, V> {
             producer: self.producer.clone(),
             name: Arc::clone(&self.name),
             topic: self.topic.clone(),
-            key: Arc::clone(&self.key),
-            value: Arc::clone(&self.value),
+            key: self.key.clone(),
+            value: self.value.clone(),
         }
     }
 }
@@ -216,7 +250,12 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
         let handle = self.topic;
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
         let mut scratch = Scratch::take();
-        let record = self.serialize(&mut scratch)?;
+        if handle.key.waits() || handle.value.waits() {
+            self.serialize_later(&mut scratch).await?;
+        } else {
+            self.serialize(&mut scratch)?;
+        }
+        let record = self.serialized(&scratch);
         if handle.producer.shared.callbacks.interceptors.is_empty() {
             return handle.producer.shared.accept(topic, record).await;
         }
@@ -232,7 +271,8 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
         let handle = self.topic;
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
         let mut scratch = Scratch::take();
-        let record = self.serialize(&mut scratch)?;
+        self.serialize(&mut scratch)?;
+        let record = self.serialized(&scratch);
         if handle.producer.shared.callbacks.interceptors.is_empty() {
             return handle.producer.shared.try_accept(topic, &record);
         }
@@ -241,32 +281,49 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
         tried.map_err(|refused| refused.map(drop))
     }
 
-    fn serialize<'s>(
-        &'s mut self,
-        scratch: &'s mut Scratch,
-    ) -> Result<NewRecord<'s>, EnqueueError> {
-        let name = &*self.topic.name;
-        let (key, value) = (&mut scratch.key, &mut scratch.value);
-        let (from_key, from_value) = (self.key.nullable(), self.value.nullable());
-        if let Some(from) = from_key {
-            let mut context = SerializeContext::new(name, RecordPart::Key, &mut self.headers);
-            let serialized = self.topic.key.serialize(&mut context, from, key);
+    fn serialize(&mut self, scratch: &mut Scratch) -> Result<(), EnqueueError> {
+        let handle = self.topic;
+        if let Some(key) = self.key.nullable() {
+            let mut context = handle.context(RecordPart::Key, &mut self.headers);
+            let serialized = handle.key.now(&mut context, key, &mut scratch.key);
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
-        if let Some(from) = from_value {
-            let mut context = SerializeContext::new(name, RecordPart::Value, &mut self.headers);
-            let serialized = self.topic.value.serialize(&mut context, from, value);
+        if let Some(value) = self.value.nullable() {
+            let mut context = handle.context(RecordPart::Value, &mut self.headers);
+            let serialized = handle.value.now(&mut context, value, &mut scratch.value);
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
-        Ok(NewRecord {
+        Ok(())
+    }
+
+    async fn serialize_later(&mut self, scratch: &mut Scratch) -> Result<(), EnqueueError> {
+        let handle = self.topic;
+        if let Some(key) = self.key.nullable() {
+            let mut context = handle.context(RecordPart::Key, &mut self.headers);
+            let serialized = handle.key.later(&mut context, key, &mut scratch.key).await;
+            serialized.map_err(|error| failed(RecordPart::Key, &error))?;
+        }
+        if let Some(value) = self.value.nullable() {
+            let mut context = handle.context(RecordPart::Value, &mut self.headers);
+            let serialized = handle
+                .value
+                .later(&mut context, value, &mut scratch.value)
+                .await;
+            serialized.map_err(|error| failed(RecordPart::Value, &error))?;
+        }
+        Ok(())
+    }
+
+    fn serialized<'s>(&'s self, scratch: &'s Scratch) -> NewRecord<'s> {
+        NewRecord {
             partition: self.partition,
             timestamp: self.timestamp,
-            key: from_key.map(|_| key.as_slice()),
-            value: from_value.map(|_| value.as_slice()),
+            key: self.key.nullable().map(|_| scratch.key.as_slice()),
+            value: self.value.nullable().map(|_| scratch.value.as_slice()),
             headers: &self.headers,
             tag: self.tag,
             callback: None,
-        })
+        }
     }
 }
 

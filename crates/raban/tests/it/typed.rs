@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use raban::{
-    BigEndian, Charset, ErrorKind, JavaSerializer, Json, List, RecordPart, SerializeContext,
-    SerializeError, Serializer, Text, Topic, TryEnqueueError, Utf8, UuidText, Void,
+    AsyncSerializer, BigEndian, Charset, ErrorKind, JavaSerializer, Json, List, RecordPart,
+    SerializeContext, SerializeError, SerializeFuture, Serializer, Text, Topic, TryEnqueueError,
+    Utf8, UuidText, Void,
 };
 
 use crate::support::{broker, producer};
@@ -301,4 +302,62 @@ async fn text_by_the_names_of_java_s_serializers() {
             .starts_with("value can't be serialized: \"seven\" is not what DoubleSerializer takes"),
         "{error}"
     );
+}
+
+/// Writes the value behind a header and a wait.
+struct Waiting;
+
+impl AsyncSerializer<str> for Waiting {
+    fn serialize<'a>(
+        &'a self,
+        context: &'a mut SerializeContext<'_>,
+        value: &'a str,
+        out: &'a mut Vec<u8>,
+    ) -> SerializeFuture<'a> {
+        Box::pin(async move {
+            let waited = tokio::time::sleep(std::time::Duration::from_millis(1));
+            waited.await;
+            if value.is_empty() {
+                return Err(SerializeError::new("nothing isn't written"));
+            }
+            context.add_header("waited", "1");
+            out.extend_from_slice(value.as_bytes());
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn serializers_that_wait() {
+    let broker = broker();
+    let topic = producer(&broker)
+        .topic("t")
+        .with_async_key(Waiting)
+        .with_value(BigEndian);
+    let sender = topic.clone();
+    // The future goes to another task: it is `Send`.
+    let sent = tokio::spawn(async move { sender.send("k", 7_i16).await });
+    sent.await.unwrap().unwrap();
+    topic.send(None, 8).await.unwrap();
+    let error = topic.send("", 9).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "key can't be serialized: nothing isn't written"
+    );
+    let refused = topic.try_enqueue("k", 10).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "key can't be serialized: its serializer is asynchronous; wait with enqueue or send"
+    );
+    let values = topic.with_async_value(Waiting);
+    values.send("k", "v").await.unwrap();
+
+    let records = broker.records("t").unwrap();
+    assert_eq!(records.len(), 3);
+    assert_eq!(records[0].key.as_deref(), Some(&b"k"[..]));
+    assert_eq!(records[0].value.as_deref(), Some(&[0, 7][..]));
+    assert_eq!(records[0].headers.len(), 1);
+    assert_eq!((&records[1].key, records[1].headers.len()), (&None, 0));
+    assert_eq!(records[2].value.as_deref(), Some(&b"v"[..]));
+    assert_eq!(records[2].headers.len(), 2);
 }
