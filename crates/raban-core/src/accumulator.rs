@@ -42,7 +42,7 @@ use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
 use crate::delivery::{BatchResult, Delivery};
 use crate::error::{Cause, EnqueueError, ErrorKind};
-use crate::metrics::{Metrics, Recorder};
+use crate::metrics::{Metrics, Recorder, nanos};
 use crate::mutant::Mutant;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
@@ -442,12 +442,16 @@ impl Accumulator {
         self.generations.is_closing()
     }
 
+    /// How many records failed so far: one number of [`metrics`](Self::metrics) without the others.
+    pub fn record_error_total(&self) -> u64 {
+        self.recorder.record_error_total()
+    }
+
     /// What the producer tells of itself now.
     pub fn metrics(&self, now: Now) -> Metrics {
-        let flush_time = self.generations.flush_time();
         Metrics {
             client_id: self.config.client_id().into(),
-            flush_time_ns_total: u64::try_from(flush_time.as_nanos()).unwrap_or(u64::MAX),
+            flush_time_ns_total: nanos(self.generations.flush_time()),
             waiting_threads: self.memory.waiting() as u64,
             buffer_total_bytes: self.memory.capacity() as u64,
             buffer_available_bytes: self.memory.available() as u64,

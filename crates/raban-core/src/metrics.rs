@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::group::group;
-pub(crate) use self::recorder::{Produced, Recorder};
+pub(crate) use self::recorder::{Produced, Recorder, nanos};
 
 /// How much there was of something.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -117,13 +117,12 @@ impl Brokers {
         if self.mixed && self.old_nodes.contains(&node) {
             stage.hits.hit(Hit::MixedVersions);
         }
-        let asked = self.asked(&content);
+        let asked = self.asked(&content, late);
         let now = stage.broker_now();
         let outcome = self.cluster.handle_request(now, node, number, content);
         if let Some(mut asked) = asked {
             if let Asked::Produce(produce) = &mut asked {
-                produce.late = late;
-                self.observe(stage, ledger, produce, late);
+                self.observe(stage, ledger, produce);
             }
             self.asked.insert(number, asked);
         }
@@ -157,14 +156,14 @@ impl Brokers {
     }
 
     /// What a request asks for, if its answer is of interest.
-    fn asked(&mut self, content: &Bytes) -> Option<Asked> {
+    fn asked(&mut self, content: &Bytes, late: bool) -> Option<Asked> {
         let mut reader = Reader::new(content.clone());
         let header = decode_request_header(&mut reader).ok()?;
         let version = header.api_version;
         match ApiKey::try_from(header.api_key).ok()? {
             ApiKey::Produce => {
                 let request = ProduceRequest::decode(version, &mut reader).ok()?;
-                Some(Asked::Produce(self.produce(version, request)))
+                Some(Asked::Produce(self.produce(version, request, late)))
             }
             ApiKey::Fetch => Some(Asked::Fetch(version)),
             ApiKey::DescribeProducers => Some(Asked::Producers(version)),
@@ -173,7 +172,7 @@ impl Brokers {
         }
     }
 
-    fn produce(&mut self, version: i16, request: ProduceRequest) -> Produce {
+    fn produce(&mut self, version: i16, request: ProduceRequest, late: bool) -> Produce {
         let mut batches = Vec::new();
         let all = self.cluster.topics();
         for topic in request.topic_data {
@@ -200,13 +199,14 @@ impl Brokers {
         }
         Produce {
             version,
-            late: false,
+            late,
             batches,
         }
     }
 
     /// Looks what a Produce request did to the logs.
-    fn observe(&mut self, stage: &mut Stage, ledger: &Ledger, produce: &mut Produce, late: bool) {
+    fn observe(&mut self, stage: &mut Stage, ledger: &Ledger, produce: &mut Produce) {
+        let late = produce.late;
         for sent in &mut produce.batches {
             let Some(log) = self.history.current(&sent.topic, sent.index) else {
                 continue;

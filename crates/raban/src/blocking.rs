@@ -44,10 +44,7 @@ impl Producer {
         let new = record.as_new();
         let topic = shared.accumulator.topic(record.topic());
         let accepted = topic.and_then(|topic| wait_for(shared.accept(&topic, new).unyielding()));
-        if let Err(error) = &accepted {
-            shared.callbacks.refused(new.tag, error);
-        }
-        accepted
+        accepted.inspect_err(|error| shared.callbacks.refused(new.tag, error))
     }
 
     /// As [`Producer::send_with_callback`](crate::Producer::send_with_callback), waiting until the

@@ -276,9 +276,7 @@ impl Builder {
             move || {
                 drop(reporters);
                 if let Some(failed_before) = abandoned.get() {
-                    warn_of_failed(
-                        accumulator.metrics(clock.now()).record_error.total - failed_before,
-                    );
+                    warn_of_failed(accumulator.record_error_total() - failed_before);
                 }
             }
         };

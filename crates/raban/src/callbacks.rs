@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use raban_core::{Callback, EnqueueError, Listener, ProduceError, RecordMetadata};
 
@@ -142,6 +141,3 @@ impl Drop for Inside {
 pub(crate) fn is_inside() -> bool {
     INSIDE.try_with(Cell::get).unwrap_or_default()
 }
-
-/// Shared by a producer's clones and its driver.
-pub(crate) type SharedCallbacks = Arc<Callbacks>;

@@ -18,7 +18,7 @@ use raban_core::{
 
 use crate::blocking;
 use crate::builder::{Builder, Keep, StartError};
-use crate::callbacks::SharedCallbacks;
+use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::record::Record;
@@ -317,7 +317,7 @@ impl fmt::Debug for Producer {
 pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) clock: Clock,
-    pub(crate) callbacks: SharedCallbacks,
+    pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) delivery_timeout: Duration,
     /// Set when nobody is left who could hear what a close reports: to how many records had failed
     /// by then.
@@ -355,10 +355,7 @@ impl Shared {
             Ok(topic) => self.accept(&topic, new).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = &accepted {
-            self.callbacks.refused(new.tag, error);
-        }
-        accepted
+        accepted.inspect_err(|error| self.callbacks.refused(new.tag, error))
     }
 
     pub(crate) fn try_accept(
@@ -380,11 +377,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         if !self.accumulator.is_closed() {
-            let failed = self
-                .accumulator
-                .metrics(self.clock.now())
-                .record_error
-                .total;
+            let failed = self.accumulator.record_error_total();
             // Set nowhere else.
             let _ = self.abandoned.set(failed);
         }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 /// Takes the producer's metrics at regular intervals; see
 /// [`Builder::metrics_reporter`](crate::Builder::metrics_reporter). Closures do.
 pub trait MetricsReporter: Send {
-    /// Called once in an interval, and once more when the producer's last handle is gone. It may
+    /// Called once in an interval, and once more when the producer has ended. It may
     /// block: records don't wait for it. A panic is logged, and the next call comes in its time.
     fn report(&mut self, metrics: &Metrics);
 }

@@ -70,10 +70,9 @@ impl Signal {
     }
 
     pub(crate) fn purge(&self, what: Purge) {
-        {
-            let purge = &mut self.state().news.purge;
-            *purge = (*purge).max(Some(what));
-        }
+        let mut state = self.state();
+        state.news.purge = state.news.purge.max(Some(what));
+        drop(state);
         self.wake();
     }
 

@@ -235,6 +235,11 @@ impl Recorder {
         self.state().metadata_wait += waited;
     }
 
+    /// How many records failed so far.
+    pub(crate) fn record_error_total(&self) -> u64 {
+        self.state().failed.total()
+    }
+
     /// All that is counted here.
     pub(crate) fn snapshot(&self, now: Instant) -> Metrics {
         const MICROS: f64 = 1e-3;
@@ -314,6 +319,6 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -170,10 +170,10 @@ impl Sender {
                     self.queue(id).leader_denies = true;
                 }
                 self.retry(now, id, index, AttemptOutcome::Answered(code));
-                let topic = Arc::clone(&self.queue(id).partition.topic);
                 // Of a topic made anew since then the epochs begin again.
-                let is_old = self.metadata.is_made_anew(&topic, sent.topic_id);
-                if let Some((leader, epoch)) = outcome.leader.filter(|_| !is_old) {
+                if let Some((leader, epoch)) = outcome.leader
+                    && !self.is_made_anew_since(id, sent)
+                {
                     self.follow_hint(now, id, leader, epoch);
                 }
             }
@@ -220,15 +220,18 @@ impl Sender {
         }
     }
 
-    /// Whether the topic was made anew since the attempt: its log tells nothing of it. An id that wasn't known then, for
-    /// an older broker had told of the topic, is no news.
+    /// Whether the log tells nothing of the attempt: the topic was made anew since then.
     fn is_lost_track_of(&self, id: PartitionId, index: usize, sent: Sent) -> bool {
-        let queue = &self.queues[id.0 as usize];
         self.config.enable_idempotence
-            && queue.entries[index].is_live()
-            && self
-                .metadata
-                .is_made_anew(&queue.partition.topic, sent.topic_id)
+            && self.queues[id.0 as usize].entries[index].is_live()
+            && self.is_made_anew_since(id, sent)
+    }
+
+    /// Whether the topic was made anew since the attempt. An id that wasn't known then, for an older broker had told of the
+    /// topic, is no news.
+    fn is_made_anew_since(&self, id: PartitionId, sent: Sent) -> bool {
+        let topic = &self.queues[id.0 as usize].partition.topic;
+        self.metadata.is_made_anew(topic, sent.topic_id)
     }
 
     /// With `acks=0` the write is the outcome; who flushes waits for a [barrier](super::barrier).
