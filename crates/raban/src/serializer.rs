@@ -77,7 +77,8 @@ pub enum RecordPart {
 }
 
 impl RecordPart {
-    pub(crate) fn name(self) -> &'static str {
+    /// `key` or `value`.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Value => "value",
@@ -94,7 +95,18 @@ pub struct SerializeContext<'a> {
 }
 
 impl<'a> SerializeContext<'a> {
-    pub(crate) fn new(topic: &'a str, part: RecordPart, headers: &'a mut Vec<Header>) -> Self {
+    /// For calling a serializer without a handle, as its tests do. What it adds goes to `headers`.
+    ///
+    /// ```
+    /// use raban::{BigEndian, RecordPart, SerializeContext, Serializer};
+    ///
+    /// let (mut headers, mut out) = (Vec::new(), Vec::new());
+    /// let mut context = SerializeContext::new("prices", RecordPart::Value, &mut headers);
+    /// BigEndian.serialize(&mut context, &42_i32, &mut out)?;
+    /// assert_eq!(out, [0, 0, 0, 42]);
+    /// # Ok::<(), raban::SerializeError>(())
+    /// ```
+    pub fn new(topic: &'a str, part: RecordPart, headers: &'a mut Vec<Header>) -> Self {
         Self {
             topic,
             part,

@@ -74,6 +74,12 @@ impl Settings {
         self.entry(key).map(|entry| entry.value.as_str())
     }
 
+    /// Unsets `key` under all names of it, and returns the value that it had.
+    pub fn remove(&mut self, key: &str) -> Option<String> {
+        let at = self.entries.iter().position(|entry| entry.is_about(key))?;
+        Some(self.entries.remove(at).value)
+    }
+
     /// Keys and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries
@@ -211,6 +217,26 @@ mod tests {
         assert_eq!(settings.get("linger.ms"), Some("2"));
         settings.set("linger.ms", "3");
         assert_eq!(settings.get("queue.buffering.max.ms"), Some("3"));
+    }
+
+    #[test]
+    fn removing_takes_what_an_alias_set() {
+        let mut settings: Settings = [
+            ("partitioner", "murmur2"),
+            ("serializer.encoding", "UTF-16"),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(
+            settings.remove("partitioner.class").as_deref(),
+            Some("murmur2")
+        );
+        assert_eq!(
+            settings.remove("serializer.encoding").as_deref(),
+            Some("UTF-16")
+        );
+        assert_eq!(settings.remove("serializer.encoding"), None);
+        assert!(settings.is_empty());
     }
 
     #[test]

@@ -141,6 +141,8 @@ const LIBRDKAFKA: &[(&str, &str)] = &[
     ),
 ];
 
+const ENCODING: &str = "remove it, and give a typed topic handle the serializer Text; only the command raban produce obeys it";
+
 /// Settings that the Java producer had once, or that only its serializers read.
 const JAVA: &[(&str, &str)] = &[
     (
@@ -155,10 +157,7 @@ const JAVA: &[(&str, &str)] = &[
         "broker.list",
         "it is a setting of the producer before Kafka 0.8: set `bootstrap.servers`",
     ),
-    (
-        "key.serializer.encoding",
-        "raban's text is UTF-8: remove it, or encode keys in the application",
-    ),
+    ("key.serializer.encoding", ENCODING),
     (
         "metadata.fetch.timeout.ms",
         "Kafka dropped it: set `max.block.ms`",
@@ -179,15 +178,9 @@ const JAVA: &[(&str, &str)] = &[
         "serializer.class",
         "it is a setting of the producer before Kafka 0.8: set `value.serializer`",
     ),
-    (
-        "serializer.encoding",
-        "raban's text is UTF-8: remove it, or encode in the application",
-    ),
+    ("serializer.encoding", ENCODING),
     ("timeout.ms", "Kafka dropped it: set `request.timeout.ms`"),
-    (
-        "value.serializer.encoding",
-        "raban's text is UTF-8: remove it, or encode values in the application",
-    ),
+    ("value.serializer.encoding", ENCODING),
 ];
 
 /// What there is to say about an unknown key.

@@ -7,7 +7,7 @@ use crate::config::setting::{Setting, Treatment, Valid};
 /// How serializer classes are met; the rules check which class it is.
 const SERIALIZER: Treatment = Treatment::Translated(
     "records are bytes, which Kafka's own string and bytes serializers pass through; for others use a typed topic \
-     handle with a serializer of its own",
+     handle with a serializer of its own; `raban produce` makes of text what Kafka's serializers make of its value",
 );
 
 pub(super) const ROWS: &[Setting] = &[
