@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use raban::JavaSerializer;
 
 pub(crate) use self::partition::{KeyFormat, Partition};
 use crate::input::Separator;
@@ -94,7 +95,15 @@ Input as JSON (--format json), one object a line; blank lines are skipped:
   topic and offset are ignored, so that the output of
   `raban consume --format json` can be piped in.
 
-A line that can't be read as a record counts as failed; the others are sent.";
+Serializers (--key-serializer, --value-serializer, or the settings
+key.serializer, value.serializer) make bytes of that text as Kafka's Java ones do:
+  With integer, 42 is four bytes. Null stays null. Strings are in the charset that
+  the settings key.serializer.encoding, value.serializer.encoding or
+  serializer.encoding name. Without all these, and with bytearray, bytes pass as
+  they are.
+
+A line that can't be read as a record, or whose key or value isn't what its
+serializer takes, counts as failed; the others are sent.";
 
 #[derive(Debug, Args)]
 #[command(after_help = PRODUCE_INPUT)]
@@ -117,6 +126,15 @@ pub(crate) struct Produce {
     /// What stands between key and value in a line: any text; \t, \n, \r, \0, \\ and \xHH are understood
     #[arg(short = 'K', long, value_name = "TEXT")]
     pub(crate) key_separator: Option<Separator>,
+
+    /// What makes bytes of keys: boolean, short, integer, long, float, double, uuid, string, bytearray, void, or Kafka's
+    /// class for one of these. Wins over the setting key.serializer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_serializer: Option<JavaSerializer>,
+
+    /// The same for values. Wins over the setting value.serializer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) value_serializer: Option<JavaSerializer>,
 
     /// A header for every record; may be repeated, also with the same key. K alone has a null value
     #[arg(short = 'H', long = "header", value_name = "K=V")]

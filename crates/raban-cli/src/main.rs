@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod records;
 mod scraped;
+mod serializers;
 mod summary;
 mod trails;
 

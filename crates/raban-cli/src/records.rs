@@ -41,6 +41,14 @@ impl Parser {
                 )));
             }
         }
+        if args.format == Format::Lines
+            && args.key_separator.is_none()
+            && args.key_serializer.is_some()
+        {
+            return Err(Failure::usage(
+                "--key-serializer needs keys: say with -K what stands between key and value, or use --format json",
+            ));
+        }
         let headers = args
             .headers
             .iter()
@@ -222,6 +230,7 @@ mod tests {
             &["-H", "=v"][..],
             &["--format", "json", "-K", ":"],
             &["--format", "json", "--null-value", ""],
+            &["--key-serializer", "long"],
         ] {
             assert!(parser(options).is_err(), "{options:?}");
         }

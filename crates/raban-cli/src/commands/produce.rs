@@ -14,6 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::{Progress, tell};
 use crate::records::{Parsed, Parser};
 use crate::scraped::Scraped;
+use crate::serializers::Serializers;
 
 /// How long an interrupted run may take to deliver what was accepted.
 const FLUSH_WHEN_INTERRUPTED: Duration = Duration::from_secs(10);
@@ -21,7 +22,8 @@ const FLUSH_WHEN_INTERRUPTED: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let parser = Parser::new(args)?;
     let source = Source::open(&args.file)?;
-    let settings = args.cluster.settings()?;
+    let mut settings = args.cluster.settings()?;
+    let serializers = Serializers::take(args, &mut settings)?;
     let max_request_size = max_request_size(&settings);
     let producer = Producer::from_settings(&settings).map_err(not_started)?;
     let scraped = args
@@ -62,6 +64,7 @@ pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let mut feeder = Feeder {
         args,
         parser: &parser,
+        serializers: &serializers,
         producer: &producer,
         deliveries,
         interrupt,
@@ -158,6 +161,7 @@ fn line_limit(max_request_size: usize, format: Format) -> usize {
 struct Feeder<'a> {
     args: &'a Produce,
     parser: &'a Parser,
+    serializers: &'a Serializers,
     producer: &'a Producer,
     deliveries: Deliveries,
     interrupt: Interrupt,
@@ -218,7 +222,9 @@ impl Feeder<'_> {
                  (and the topic's max.message.bytes) or send less",
                 self.max_request_size
             )),
-            Content::Bytes(bytes) => parser.parse(bytes),
+            Content::Bytes(bytes) => parser
+                .parse(bytes)
+                .and_then(|parsed| self.serializers.serialize(parsed)),
         };
         let mut ended = None;
         let outcome = match parsed {

@@ -119,6 +119,29 @@ fn servers() {
 }
 
 #[test]
+fn serializers() {
+    for (name, options) in [
+        ("serializer_unknown", &["--value-serializer", "int"][..]),
+        (
+            "serializer_unknown_class",
+            &["-X", "value.serializer=com.example.OrderSerializer"],
+        ),
+        ("serializer_charset", &["-X", "serializer.encoding=EBCDIC"]),
+        ("serializer_without_keys", &["--key-serializer", "long"]),
+    ] {
+        insta::assert_snapshot!(name, produce(options));
+    }
+    let dir = tempdir().unwrap();
+    let args = ["produce", "-t", "a", "--data-dir", "d", "-q", "-K", ":"];
+    let typed = ["--key-serializer", "integer", "--value-serializer", "uuid"];
+    let input = "one:0188f5c3-8d0e-7b5a-9c1d-00e0ff10203a\n2147483648:x\n2:x\n";
+    insta::assert_snapshot!(
+        "serializer_lines",
+        told(&dir, &[&args[..], &typed].concat(), input, &[])
+    );
+}
+
+#[test]
 fn a_properties_file() {
     let dir = tempdir().unwrap();
     let produce = |options: &[&str]| {

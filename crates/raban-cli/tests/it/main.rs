@@ -12,6 +12,7 @@ mod partition;
 mod produce;
 mod round_trip;
 mod scraped;
+mod serializers;
 mod support;
 mod topic;
 mod trails;

@@ -1,0 +1,192 @@
+//! From the input's text to the bytes of keys and values: serializers from options and settings.
+
+use std::borrow::Cow;
+
+use raban::{Charset, JavaSerializer, RecordPart, SerializeContext, Serializer, Settings, Text};
+
+use crate::args::Produce;
+use crate::exit::Failure;
+use crate::records::Parsed;
+
+const ENCODING: &str = "serializer.encoding";
+
+/// What makes bytes of keys and values; `None` where they pass as they are.
+pub(crate) struct Serializers {
+    key: Option<Box<dyn Serializer<str>>>,
+    value: Option<Box<dyn Serializer<str>>>,
+    topic: String,
+}
+
+impl Serializers {
+    /// What the options and the settings ask for. Leaves settings behind only where the producer has
+    /// something to say about them: classes that aren't known by name.
+    pub(crate) fn take(args: &Produce, settings: &mut Settings) -> Result<Self, Failure> {
+        let encoding = settings.remove(ENCODING);
+        let mut part = |part, option| serializer(part, option, encoding.as_deref(), settings);
+        Ok(Self {
+            key: part(RecordPart::Key, args.key_serializer)?,
+            value: part(RecordPart::Value, args.value_serializer)?,
+            topic: args.topic.clone(),
+        })
+    }
+
+    /// The record with key and value as bytes. The error says which of them isn't what its serializer takes.
+    pub(crate) fn serialize<'a>(
+        &self,
+        parsed: Option<Parsed<'a>>,
+    ) -> Result<Option<Parsed<'a>>, String> {
+        let Some(mut parsed) = parsed else {
+            return Ok(None);
+        };
+        for (part, serializer, bytes) in [
+            (RecordPart::Key, &self.key, &mut parsed.key),
+            (RecordPart::Value, &self.value, &mut parsed.value),
+        ] {
+            if let (Some(serializer), Some(text)) = (serializer, &bytes) {
+                let serialized = self.serialized(part, &**serializer, text);
+                *bytes = Some(Cow::Owned(serialized.map_err(|reason| {
+                    let part = part.name();
+                    format!(
+                        "{part}: {reason}; correct the line, or choose another --{part}-serializer"
+                    )
+                })?));
+            }
+        }
+        Ok(Some(parsed))
+    }
+
+    fn serialized(
+        &self,
+        part: RecordPart,
+        serializer: &dyn Serializer<str>,
+        text: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let text = std::str::from_utf8(text).map_err(|error| format!("it is no text: {error}"))?;
+        // No serializer of Kafka's own adds headers.
+        let (mut headers, mut out) = (Vec::new(), Vec::new());
+        let mut context = SerializeContext::new(&self.topic, part, &mut headers);
+        match serializer.serialize(&mut context, text, &mut out) {
+            Ok(()) => Ok(out),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// As Java's `configure`: a part's own encoding goes before the one for both, and only strings have one.
+fn serializer(
+    part: RecordPart,
+    option: Option<JavaSerializer>,
+    encoding: Option<&str>,
+    settings: &mut Settings,
+) -> Result<Option<Box<dyn Serializer<str>>>, Failure> {
+    let class = format!("{}.serializer", part.name());
+    let own = format!("{class}.encoding");
+    let own_encoding = settings.remove(&own);
+    let set = settings.get(&class).map(str::parse::<JavaSerializer>);
+    let chosen = match (option, set) {
+        (Some(chosen), _) | (None, Some(Ok(chosen))) => {
+            settings.remove(&class);
+            chosen
+        }
+        (None, Some(Err(_))) => return Ok(None),
+        (None, None) => JavaSerializer::String,
+    };
+    Ok(match chosen {
+        JavaSerializer::ByteArray | JavaSerializer::ByteBuffer | JavaSerializer::Bytes => None,
+        JavaSerializer::String => {
+            let (key, name) = match (&own_encoding, encoding) {
+                (Some(name), _) => (&*own, &**name),
+                (None, Some(name)) => (ENCODING, name),
+                (None, None) => return Ok(None),
+            };
+            match name.parse() {
+                Ok(Charset::Utf8) => None,
+                Ok(charset) => Some(Box::new(Text(charset))),
+                Err(unknown) => return Err(Failure::usage(format!("{key}: {unknown}"))),
+            }
+        }
+        typed => Some(Box::new(typed)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    /// Key and value of `7` and `ü` with these options and settings, and how many settings are left.
+    fn made(
+        options: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<(Vec<u8>, Vec<u8>, usize), String> {
+        let words = ["raban", "produce", "-t", "t"];
+        let words = words.into_iter().chain(options.iter().copied());
+        let Command::Produce(args) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("not produce")
+        };
+        let mut settings: Settings = settings.iter().copied().collect();
+        let serializers =
+            Serializers::take(&args, &mut settings).map_err(|failure| failure.to_string())?;
+        let parsed = Parsed {
+            key: Some(Cow::Borrowed(b"7")),
+            value: Some(Cow::Borrowed("ü".as_bytes())),
+            headers: Cow::Borrowed(&[]),
+            partition: None,
+            timestamp: None,
+        };
+        let made = serializers.serialize(Some(parsed))?.unwrap();
+        let bytes = |part: Option<Cow<'_, [u8]>>| part.unwrap().into_owned();
+        Ok((bytes(made.key), bytes(made.value), settings.len()))
+    }
+
+    const PLAIN: &[u8] = b"7";
+    const UTF8: &[u8] = "ü".as_bytes();
+
+    #[track_caller]
+    fn check(options: &[&str], settings: &[(&str, &str)], key: &[u8], value: &[u8], left: usize) {
+        let expected = Ok((key.to_vec(), value.to_vec(), left));
+        assert_eq!(made(options, settings), expected);
+    }
+
+    #[test]
+    fn the_option_wins_over_the_setting() {
+        let short = (
+            "key.serializer",
+            "org.apache.kafka.common.serialization.ShortSerializer",
+        );
+        let foreign = ("key.serializer", "com.example.OwnSerializer");
+        check(&[], &[("acks", "1")], PLAIN, UTF8, 1);
+        check(&[], &[short], &[0, 7], UTF8, 0);
+        check(
+            &["--key-serializer", "integer"],
+            &[short],
+            &[0, 0, 0, 7],
+            UTF8,
+            0,
+        );
+        check(&["--key-serializer", "short"], &[foreign], &[0, 7], UTF8, 0);
+        // The producer refuses it in its own words.
+        check(&[], &[foreign], PLAIN, UTF8, 1);
+    }
+
+    #[test]
+    fn strings_have_their_own_encoding_or_that_of_both() {
+        let both = ("serializer.encoding", "UTF-16BE");
+        let own = ("value.serializer.encoding", "latin1");
+        check(&[], &[both], &[0, b'7'], &[0, 0xfc], 0);
+        check(&[], &[both, own], &[0, b'7'], &[0xfc], 0);
+        check(&[], &[own], PLAIN, &[0xfc], 0);
+        check(
+            &["--key-serializer", "bytes"],
+            &[both, own],
+            PLAIN,
+            &[0xfc],
+            0,
+        );
+        // As in Java, it is looked up only where it is needed.
+        let typed = ["--key-serializer", "short", "--value-serializer", "bytes"];
+        check(&typed, &[("serializer.encoding", "?")], &[0, 7], UTF8, 0);
+    }
+}
