@@ -104,6 +104,8 @@ pub struct Config {
     pub metadata_max_idle: Duration,
     /// `metadata.recovery.rebootstrap.trigger.ms`; `None` with `metadata.recovery.strategy=none`.
     pub rebootstrap_trigger: Option<Duration>,
+    /// `metadata.cluster.check.enable`, unless `metadata.recovery.strategy=none`.
+    pub cluster_check: bool,
     /// `metrics.sample.window.ms`.
     pub metrics_sample_window: Duration,
     /// `metrics.num.samples`, at least 1.
@@ -199,6 +201,9 @@ impl Config {
         let reconnect_backoff = rules::reconnect_backoff(checked);
         let setup_timeout = rules::connection_setup_timeout(checked);
         let chosen = partitioning::partitioning(checked);
+        let rebootstraps = checked
+            .text("metadata.recovery.strategy")
+            .eq_ignore_ascii_case("rebootstrap");
         let problems = std::mem::take(&mut checked.problems);
         let (Some(bootstrap), Some(codec), true) = (bootstrap, codec, problems.is_empty()) else {
             return Err(ConfigError::new(problems));
@@ -240,10 +245,9 @@ impl Config {
             receive_buffer: Some(checked.count("receive.buffer.bytes")).filter(|bytes| *bytes > 0),
             metadata_max_age: checked.duration("metadata.max.age.ms"),
             metadata_max_idle: checked.duration("metadata.max.idle.ms"),
-            rebootstrap_trigger: checked
-                .text("metadata.recovery.strategy")
-                .eq_ignore_ascii_case("rebootstrap")
+            rebootstrap_trigger: rebootstraps
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
+            cluster_check: checked.boolean("metadata.cluster.check.enable") && rebootstraps,
             metrics_sample_window: checked.duration("metrics.sample.window.ms"),
             metrics_num_samples: u32::try_from(checked.number("metrics.num.samples"))
                 .unwrap_or(u32::MAX),

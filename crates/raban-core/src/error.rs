@@ -307,6 +307,9 @@ pub enum Unresolved {
     /// The topic was deleted and made anew.
     #[error("the topic was deleted and made anew")]
     TopicRecreated,
+    /// The bootstrap servers lead into another cluster now.
+    #[error("the brokers belong to another cluster now")]
+    ClusterChanged,
     /// The broker can't be asked for the log's end by leader epoch.
     #[error("the broker is too old to be asked (Apache Kafka 2.4 or later is needed)")]
     OldBroker,
@@ -395,6 +398,19 @@ pub enum Cause {
         api: &'static str,
         /// The error.
         code: ErrorCode,
+    },
+    /// Another broker listens where metadata says that this one does (KIP-1242).
+    #[error(
+        "{address} isn't broker {node} of cluster {cluster_id}, as metadata says; metadata is asked for anew; \
+         if brokers are meant to be reached so, set metadata.cluster.check.enable=false"
+    )]
+    Misrouted {
+        /// `host:port`.
+        address: String,
+        /// The broker's id.
+        node: i32,
+        /// The cluster's id.
+        cluster_id: String,
     },
     /// The partition has no leader at the moment.
     #[error("partition {partition} of topic {topic} has no leader at the moment")]

@@ -26,7 +26,9 @@ pub(super) struct Control {
     /// Since when metadata is asked for in vain.
     asking_since: Option<Instant>,
     /// Only the bootstrap servers are asked, until one answers (KIP-1102).
-    rebootstraps: bool,
+    pub(super) rebootstraps: bool,
+    /// The broker that last told its versions compares itself with whom a client means to reach.
+    pub(super) brokers_compare: bool,
 }
 
 impl Sender {
@@ -80,26 +82,27 @@ impl Sender {
             self.timers.arm(Timer::Control, self.control.not_before);
             return None;
         }
-        let address = self.next_control_address();
-        let conn = self.connect(now, Role::Control, address);
+        let (address, expects) = self.next_control_address();
+        let conn = self.connect(now, Role::Control, address, expects);
         self.control.connection = Some(conn);
         Some(conn)
     }
 
     /// The brokers in turn, and behind them the bootstrap servers, in case all brokers have moved.
-    fn next_control_address(&mut self) -> Address {
+    fn next_control_address(&mut self) -> (Address, Option<i32>) {
         let servers = match &self.config.bootstrap {
             Bootstrap::Servers(servers) => servers.as_slice(),
             Bootstrap::Embedded(_) => unreachable!("its address is put in before"),
         };
         let brokers = &self.metadata.brokers;
-        let known = brokers.values().filter(|_| !self.control.rebootstraps);
+        let known = brokers.iter().filter(|_| !self.control.rebootstraps);
+        let known = known.map(|(node, address)| (address, Some(*node)));
         let goes_back = brokers.is_empty() || self.config.rebootstrap_trigger.is_some();
         let servers = servers.iter().filter(|_| goes_back);
-        let addresses: Vec<&Address> = known.chain(servers).collect();
-        let address = addresses[self.control.turn % addresses.len()].clone();
+        let addresses: Vec<_> = known.chain(servers.map(|server| (server, None))).collect();
+        let (address, expects) = addresses[self.control.turn % addresses.len()];
         self.control.turn += 1;
-        address
+        (address.clone(), expects)
     }
 
     pub(super) fn control_failed(&mut self, now: Instant) {
@@ -137,7 +140,7 @@ impl Sender {
         &mut self,
         now: Instant,
         conn: ConnectionId,
-        response: MetadataResponse,
+        mut response: MetadataResponse,
     ) {
         let code = response.error_code;
         if code == ErrorCode::REBOOTSTRAP_REQUIRED && self.config.rebootstrap_trigger.is_some() {
@@ -149,6 +152,12 @@ impl Sender {
                 code,
             };
             self.disconnect(now, conn, cause);
+            return;
+        }
+        if let Some(told) = response.cluster_id.take()
+            && !self.enter_cluster(now, conn, told)
+        {
+            self.metadata.unanswered();
             return;
         }
         self.control.asking_since = None;

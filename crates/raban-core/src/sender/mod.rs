@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod barrier;
+mod cluster;
 mod control;
 mod drain;
 mod links;

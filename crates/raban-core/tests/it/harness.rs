@@ -109,6 +109,14 @@ pub(crate) struct Harness {
     pub(crate) record_errors: Vec<BatchIndexAndErrorMessage>,
     /// Metadata is answered with this.
     pub(crate) metadata_error: ErrorCode,
+    /// What Metadata says, and what brokers compare themselves with.
+    pub(crate) cluster_id: Option<&'static str>,
+    /// Brokers whose addresses lead to another one.
+    pub(crate) misrouted: Vec<i32>,
+    /// The newest ApiVersions that brokers know.
+    pub(crate) newest_api_versions: i16,
+    /// Requests for ApiVersions: their version, and whom they are meant for.
+    pub(crate) introductions: Vec<(i16, Option<String>, i32)>,
     /// Hosts that were connected to, in order.
     pub(crate) connected_to: Vec<String>,
     /// Requests about batches in doubt, by name.
@@ -171,6 +179,10 @@ impl Harness {
             error_base_offset: -1,
             record_errors: Vec::new(),
             metadata_error: ErrorCode::NONE,
+            cluster_id: None,
+            misrouted: Vec::new(),
+            newest_api_versions: 4,
+            introductions: Vec::new(),
             connected_to: Vec::new(),
             questions: Vec::new(),
             answers: VecDeque::new(),
@@ -278,7 +290,21 @@ impl Harness {
         match ApiKey::try_from(header.api_key).unwrap() {
             ApiKey::ApiVersions if self.silent => {}
             ApiKey::ApiVersions => {
-                let response = self.api_versions();
+                let mut response = self.api_versions();
+                if version > self.newest_api_versions {
+                    response.error_code = ErrorCode::UNSUPPORTED_VERSION;
+                    self.introductions.push((version, None, -1));
+                    self.reply::<ApiVersionsRequest>(conn, 0, id, &response);
+                    return;
+                }
+                let request = ApiVersionsRequest::decode(version, &mut reader).unwrap();
+                let other = request.cluster_id.is_some()
+                    && request.cluster_id.as_deref() != self.cluster_id;
+                if other || self.misrouted.contains(&request.node_id) {
+                    response.error_code = ErrorCode::REBOOTSTRAP_REQUIRED;
+                }
+                self.introductions
+                    .push((version, request.cluster_id, request.node_id));
                 self.reply::<ApiVersionsRequest>(conn, version, id, &response);
             }
             ApiKey::Metadata => {
@@ -327,7 +353,7 @@ impl Harness {
             api_keys: vec![
                 range(ApiKey::Produce, self.newest_produce),
                 range(ApiKey::Metadata, 13),
-                range(ApiKey::ApiVersions, 4),
+                range(ApiKey::ApiVersions, self.newest_api_versions),
                 range(ApiKey::InitProducerId, 5),
                 range(ApiKey::DescribeProducers, 0),
                 range(ApiKey::ListOffsets, 11),
@@ -382,6 +408,7 @@ impl Harness {
             brokers,
             topics,
             error_code: self.metadata_error,
+            cluster_id: self.cluster_id.map(str::to_owned),
             ..MetadataResponse::default()
         }
     }

@@ -5,6 +5,7 @@ mod harness;
 
 mod broker_log;
 mod close;
+mod cluster;
 mod config;
 mod doubt;
 mod flush;
