@@ -84,6 +84,10 @@ pub struct Config {
     pub rack_aware: bool,
     /// `client.rack`; not empty.
     pub client_rack: Option<String>,
+    /// `bootstrap.resolve.timeout.ms`.
+    pub bootstrap_resolve_timeout: Duration,
+    /// `client.dns.lookup`: whether bootstrap servers are connected to by their canonical names.
+    pub canonical_bootstrap: bool,
     /// `connections.max.idle.ms`; `None`: never.
     pub connections_max_idle: Option<Duration>,
     /// `socket.connection.setup.timeout.ms`, not above `connection_setup_timeout_max`.
@@ -235,6 +239,9 @@ impl Config {
             partition_availability_timeout: chosen.availability_timeout,
             rack_aware: chosen.rack_aware,
             client_rack: Some(checked.text("client.rack")).filter(|rack| !rack.is_empty()),
+            bootstrap_resolve_timeout: checked.duration("bootstrap.resolve.timeout.ms"),
+            canonical_bootstrap: checked.text("client.dns.lookup")
+                == "resolve_canonical_bootstrap_servers_only",
             connections_max_idle: Some(checked.duration("connections.max.idle.ms"))
                 .filter(|_| checked.number("connections.max.idle.ms") >= 0),
             connection_setup_timeout: setup_timeout.first,

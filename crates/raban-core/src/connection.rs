@@ -22,12 +22,15 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId(pub(crate) u64);
 
-/// Why no connection came about: the system's words for each address tried.
+/// Why no connection came about, in the system's words.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct ConnectError {
-    /// The system's words.
-    pub message: String,
+pub enum ConnectError {
+    /// The name has no address.
+    #[error("{0}")]
+    Unresolved(String),
+    /// None of its addresses can be connected to: what each of them said.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// Why a connection ended.

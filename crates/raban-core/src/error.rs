@@ -183,6 +183,18 @@ pub enum ErrorKind {
         /// The latest trouble on the way to it.
         cause: Option<Cause>,
     },
+    /// No name in `bootstrap.servers` resolved for `bootstrap.resolve.timeout.ms`. Names are tried on; records are
+    /// accepted again once one resolves.
+    #[error(
+        "no name in bootstrap.servers can be resolved: {servers}; correct bootstrap.servers or the DNS; if names come up \
+         later than the producer, set bootstrap.resolve.timeout.ms (now {} ms) to how long that may take", timeout.as_millis()
+    )]
+    BootstrapUnresolved {
+        /// Each server with the system's words.
+        servers: String,
+        /// `bootstrap.resolve.timeout.ms`.
+        timeout: Duration,
+    },
     /// The brokers refuse the topic for good.
     #[error("topic {topic} is refused: {code}: {}", code.message())]
     TopicRefused {
@@ -268,6 +280,7 @@ impl ErrorKind {
     fn is_retriable(&self) -> bool {
         match self {
             Self::MetadataTimeout { .. }
+            | Self::BootstrapUnresolved { .. }
             | Self::MemoryTimeout { .. }
             | Self::DeliveryTimeout { .. }
             | Self::RetriesExhausted { .. } => true,
@@ -326,6 +339,14 @@ fn because(cause: &Option<Cause>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
+    /// The name has no address.
+    #[error("can't resolve the name in {address}: {error}; correct the name, or the DNS")]
+    Unresolved {
+        /// `host:port`.
+        address: String,
+        /// The system's words.
+        error: String,
+    },
     /// No connection came about.
     #[error("can't connect to {address}: {error}; is a broker listening there?")]
     Connect {

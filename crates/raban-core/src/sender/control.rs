@@ -6,10 +6,11 @@ use raban_protocol::messages::{
 };
 
 use super::Sender;
+use super::bootstrap::Resolving;
 use super::timers::Timer;
 use crate::accumulator::topic::TopicView;
 use crate::backoff::backoff;
-use crate::config::{Address, Bootstrap};
+use crate::config::Address;
 use crate::connection::{ConnectionId, RequestKind, Role};
 use crate::error::Cause;
 use crate::event::Event;
@@ -29,11 +30,13 @@ pub(super) struct Control {
     pub(super) rebootstraps: bool,
     /// The broker that last told its versions compares itself with whom a client means to reach.
     pub(super) brokers_compare: bool,
+    pub(super) resolving: Resolving,
 }
 
 impl Sender {
     /// Asks for metadata and the producer id when they are wanted, over a connection to any broker.
     pub(super) fn pump_control(&mut self, now: Instant) {
+        self.pump_resolving(now);
         let metadata_due = self.metadata.due(&self.config);
         let id_due = match self.producer_id {
             // The first batch of all asks for it.
@@ -82,6 +85,7 @@ impl Sender {
             self.timers.arm(Timer::Control, self.control.not_before);
             return None;
         }
+        self.begin_to_resolve(now);
         let (address, expects) = self.next_control_address();
         let conn = self.connect(now, Role::Control, address, expects);
         self.control.connection = Some(conn);
@@ -90,19 +94,16 @@ impl Sender {
 
     /// The brokers in turn, and behind them the bootstrap servers, in case all brokers have moved.
     fn next_control_address(&mut self) -> (Address, Option<i32>) {
-        let servers = match &self.config.bootstrap {
-            Bootstrap::Servers(servers) => servers.as_slice(),
-            Bootstrap::Embedded(_) => unreachable!("its address is put in before"),
-        };
         let brokers = &self.metadata.brokers;
         let known = brokers.iter().filter(|_| !self.control.rebootstraps);
         let known = known.map(|(node, address)| (address, Some(*node)));
         let goes_back = brokers.is_empty() || self.config.rebootstrap_trigger.is_some();
-        let servers = servers.iter().filter(|_| goes_back);
+        let servers = self.bootstrap_servers().iter().filter(|_| goes_back);
         let addresses: Vec<_> = known.chain(servers.map(|server| (server, None))).collect();
         let (address, expects) = addresses[self.control.turn % addresses.len()];
+        let address = address.clone();
         self.control.turn += 1;
-        (address.clone(), expects)
+        (address, expects)
     }
 
     pub(super) fn control_failed(&mut self, now: Instant) {

@@ -103,6 +103,7 @@ impl Sender {
         self.actions.push_back(Action::Connect {
             conn,
             address: address.clone(),
+            canonical: self.config.canonical_bootstrap && expects.is_none(),
             setup_timeout: backoff(
                 self.config.connection_setup_timeout,
                 self.config.connection_setup_timeout_max,
@@ -117,6 +118,7 @@ impl Sender {
 
     pub(super) fn connected(&mut self, now: Instant, conn: ConnectionId) {
         let deadline = now + self.config.request_timeout;
+        self.name_resolved();
         let meant = self.meant(conn);
         if let Some(connection) = self.connections.get_mut(&conn) {
             let frame = connection.negotiate(&self.client_id, deadline, meant);
@@ -126,13 +128,21 @@ impl Sender {
     }
 
     pub(super) fn connect_failed(&mut self, now: Instant, conn: ConnectionId, error: ConnectError) {
-        if let Some(connection) = self.connections.get(&conn) {
-            let cause = Cause::Connect {
-                address: connection.address.to_string(),
-                error: error.message,
-            };
-            self.disconnect(now, conn, cause);
-        }
+        let Some(connection) = self.connections.get(&conn) else {
+            return;
+        };
+        let (server, address) = (connection.address.clone(), connection.address.to_string());
+        let cause = match error {
+            ConnectError::Unresolved(error) => {
+                self.name_unresolved(server, error.clone());
+                Cause::Unresolved { address, error }
+            }
+            ConnectError::Unreachable(error) => {
+                self.name_resolved();
+                Cause::Connect { address, error }
+            }
+        };
+        self.disconnect(now, conn, cause);
     }
 
     /// Queues the frame of the connection's latest request.

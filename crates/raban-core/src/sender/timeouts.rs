@@ -25,7 +25,7 @@ impl Sender {
             Timer::Connection(conn) => self.connection_due(now, conn),
             Timer::Availability(node) => self.weigh_without(now, node),
             // What they stand for is looked at whenever anything happens.
-            Timer::Node(_) | Timer::Control | Timer::Close => {}
+            Timer::Node(_) | Timer::Control | Timer::Resolving | Timer::Close => {}
         }
     }
 

@@ -92,6 +92,8 @@ pub(crate) struct Harness {
     pub(crate) producer_id_errors: VecDeque<ErrorCode>,
     pub(crate) newest_produce: i16,
     pub(crate) reachable: bool,
+    /// Hosts whose names have no address.
+    pub(crate) unresolved: Vec<String>,
     /// ApiVersions isn't answered.
     pub(crate) silent: bool,
     pub(crate) connections: Vec<ConnectionId>,
@@ -169,6 +171,7 @@ impl Harness {
             producer_id_errors: VecDeque::new(),
             newest_produce: 13,
             reachable: true,
+            unresolved: Vec::new(),
             silent: false,
             connections: Vec::new(),
             metadata_requests: 0,
@@ -241,15 +244,20 @@ impl Harness {
         self.sender.handle_wakeup(self.now);
         while let Some(action) = self.sender.poll_action() {
             match action {
+                Action::Connect { conn, address, .. }
+                    if self.unresolved.contains(&address.host) =>
+                {
+                    self.connected_to.push(address.host);
+                    let error = ConnectError::Unresolved("no such name".to_owned());
+                    self.sender.handle_connect_failed(self.now, conn, error);
+                }
                 Action::Connect { conn, address, .. } if self.reachable => {
                     self.connected_to.push(address.host);
                     self.connections.push(conn);
                     self.sender.handle_connected(self.now, conn);
                 }
                 Action::Connect { conn, .. } => {
-                    let error = ConnectError {
-                        message: "connection refused".to_owned(),
-                    };
+                    let error = ConnectError::Unreachable("connection refused".to_owned());
                     self.sender.handle_connect_failed(self.now, conn, error);
                 }
                 Action::Write { conn, token, frame } => {

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod bootstrap;
 mod broker_log;
 mod close;
 mod cluster;
