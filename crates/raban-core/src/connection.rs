@@ -33,6 +33,16 @@ pub enum ConnectError {
     Unreachable(String),
 }
 
+impl ConnectError {
+    /// What it says about whoever should listen at `address`.
+    pub fn cause(self, address: String) -> Cause {
+        match self {
+            Self::Unresolved(error) => Cause::Unresolved { address, error },
+            Self::Unreachable(error) => Cause::Connect { address, error },
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CloseReason {

@@ -131,17 +131,12 @@ impl Sender {
         let Some(connection) = self.connections.get(&conn) else {
             return;
         };
-        let (server, address) = (connection.address.clone(), connection.address.to_string());
-        let cause = match error {
-            ConnectError::Unresolved(error) => {
-                self.name_unresolved(server, error.clone());
-                Cause::Unresolved { address, error }
-            }
-            ConnectError::Unreachable(error) => {
-                self.name_resolved();
-                Cause::Connect { address, error }
-            }
-        };
+        let address = connection.address.clone();
+        let cause = error.clone().cause(address.to_string());
+        match error {
+            ConnectError::Unresolved(error) => self.name_unresolved(address, error),
+            ConnectError::Unreachable(_) => self.name_resolved(),
+        }
         self.disconnect(now, conn, cause);
     }
 

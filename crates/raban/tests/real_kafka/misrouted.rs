@@ -1,11 +1,11 @@
 //! A broker's address that leads into another cluster (KIP-1242): no record goes there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use raban::{Cause, ErrorKind, Producer, Record};
-use testbed::Kafka;
+use testbed::{Kafka, Proxy};
 
-use crate::support::alone;
+use crate::support::{PATIENCE, alone};
 
 const TOPIC: &str = "t";
 
@@ -31,7 +31,7 @@ fn a_record_for_a_misrouted_broker_waits_and_tells_why() {
 
     let proxy = meant.proxy(1);
     proxy.set_target(other.node(1).address());
-    proxy.cut_all();
+    cut_all(proxy, &producer);
     let error = send("astray").unwrap_err();
     assert!(!error.may_have_been_written(), "{error}");
     let ErrorKind::DeliveryTimeout { cause, .. } = error.kind() else {
@@ -43,7 +43,7 @@ fn a_record_for_a_misrouted_broker_waits_and_tells_why() {
     );
 
     proxy.set_target(meant.node(1).address());
-    proxy.cut_all();
+    cut_all(proxy, &producer);
     assert_eq!(send("after").unwrap().offset, Some(1));
     let values = |kafka: &Kafka| -> Vec<String> {
         let records = kafka.consume(TOPIC).unwrap().into_iter();
@@ -54,4 +54,15 @@ fn a_record_for_a_misrouted_broker_waits_and_tells_why() {
     };
     assert_eq!(values(&meant), ["before", "after"]);
     assert!(values(&other).is_empty());
+}
+
+/// Ends the connections through the proxy, and returns when the producer has seen it.
+fn cut_all(proxy: &Proxy, producer: &Producer) {
+    let closed = || producer.metrics().connection_close.total;
+    let expected = closed() + proxy.cut_all() as u64;
+    let deadline = Instant::now() + PATIENCE;
+    while closed() < expected {
+        assert!(Instant::now() < deadline, "the connections stand");
+        std::thread::yield_now();
+    }
 }
