@@ -21,6 +21,8 @@ use crate::time::Instant;
 pub(super) struct Control {
     pub(super) connection: Option<ConnectionId>,
     pub(super) failures: u32,
+    /// Attempts in a row by which no connection came about.
+    pub(super) unconnected: u32,
     not_before: Instant,
     /// Which of the addresses comes next.
     turn: usize,

@@ -36,6 +36,8 @@ pub(super) struct Node {
     /// Partitions with something to send, in turn.
     pub(super) ready: VecDeque<PartitionId>,
     pub(super) failures: u32,
+    /// Attempts in a row by which no connection came about.
+    pub(super) unconnected: u32,
     /// Why the latest connection for Produce failed, until one stands.
     pub(super) trouble: Option<Cause>,
     pub(super) not_before: Instant,
@@ -94,12 +96,7 @@ impl Sender {
     ) -> ConnectionId {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
-        let failures = match role {
-            Role::Control => self.control.failures,
-            Role::Leader(id) | Role::Resolver(id) => {
-                self.nodes.get(&id).map_or(0, |node| node.failures)
-            }
-        };
+        let failures = *self.unconnected(role);
         self.actions.push_back(Action::Connect {
             conn,
             address: address.clone(),
@@ -116,12 +113,21 @@ impl Sender {
         conn
     }
 
+    fn unconnected(&mut self, role: Role) -> &mut u32 {
+        match role.node() {
+            None => &mut self.control.unconnected,
+            Some(id) => &mut self.nodes.entry(id).or_default().unconnected,
+        }
+    }
+
     pub(super) fn connected(&mut self, now: Instant, conn: ConnectionId) {
         let deadline = now + self.config.request_timeout;
         self.name_resolved();
         let meant = self.meant(conn);
         if let Some(connection) = self.connections.get_mut(&conn) {
             let frame = connection.negotiate(&self.client_id, deadline, meant);
+            let role = connection.role;
+            *self.unconnected(role) = 0;
             self.write(now, conn, frame);
             self.accumulator.recorder.connected(now);
         }
@@ -131,7 +137,8 @@ impl Sender {
         let Some(connection) = self.connections.get(&conn) else {
             return;
         };
-        let address = connection.address.clone();
+        let (role, address) = (connection.role, connection.address.clone());
+        *self.unconnected(role) += 1;
         let cause = error.clone().cause(address.to_string());
         match error {
             ConnectError::Unresolved(error) => self.name_unresolved(address, error),

@@ -121,6 +121,10 @@ pub(crate) struct Harness {
     pub(crate) introductions: Vec<(i16, Option<String>, i32)>,
     /// Hosts that were connected to, in order.
     pub(crate) connected_to: Vec<String>,
+    /// When connections were asked for, and how long each may take.
+    pub(crate) attempts: Vec<(Instant, Duration)>,
+    /// The topics that each Metadata request names.
+    pub(crate) asked_topics: Vec<Vec<String>>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
     /// Answers by connection and correlation id, behind those of earlier Produce requests.
@@ -187,6 +191,8 @@ impl Harness {
             newest_api_versions: 4,
             introductions: Vec::new(),
             connected_to: Vec::new(),
+            attempts: Vec::new(),
+            asked_topics: Vec::new(),
             questions: Vec::new(),
             answers: VecDeque::new(),
             next_producer_id: 1000,
@@ -243,6 +249,9 @@ impl Harness {
     pub(crate) fn run(&mut self) {
         self.sender.handle_wakeup(self.now);
         while let Some(action) = self.sender.poll_action() {
+            if let Action::Connect { setup_timeout, .. } = &action {
+                self.attempts.push((self.now.instant, *setup_timeout));
+            }
             match action {
                 Action::Connect { conn, address, .. }
                     if self.unresolved.contains(&address.host) =>
@@ -318,6 +327,9 @@ impl Harness {
             ApiKey::Metadata => {
                 self.metadata_requests += 1;
                 let request = MetadataRequest::decode(version, &mut reader).unwrap();
+                let topics = request.topics.iter().flatten();
+                let names = topics.map(|topic| topic.name.clone().unwrap());
+                self.asked_topics.push(names.collect());
                 let response = self.metadata(&request);
                 self.reply::<MetadataRequest>(conn, version, id, &response);
             }

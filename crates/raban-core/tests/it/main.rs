@@ -8,6 +8,7 @@ mod broker_log;
 mod close;
 mod cluster;
 mod config;
+mod connections;
 mod doubt;
 mod flush;
 mod idempotence;

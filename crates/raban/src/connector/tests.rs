@@ -165,6 +165,36 @@ async fn canonical_names_are_connected_to_where_they_are_asked_for() {
     assert_eq!(error.to_string(), "its canonical name broker: no such name");
 }
 
+/// Connections that fill the queue of a listener that accepts none: further ones get no answer.
+async fn fill(address: SocketAddr) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        match timeout(Duration::from_millis(20), TcpStream::connect(address)).await {
+            Ok(stream) => held.push(stream.unwrap()),
+            Err(_) => return held,
+        }
+    }
+    panic!("the queue has no end");
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_left_after_the_timeout() {
+    let port = listen_at(&[FIRST, SECOND]);
+    let address = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port.number);
+    let _held = fill(address(FIRST)).await;
+    let resolver = ScriptedResolver::default().name("alias", &[&[FIRST, SECOND], &[FIRST]]);
+    let fixture = Fixture::new(resolver, port.number);
+    let connect = |time: Duration| {
+        let connector = fixture.connector.clone();
+        connector.connect(fixture.target.clone(), false, time)
+    };
+    let Stream::Plain(stream) = connect(Duration::from_millis(100)).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), address(SECOND));
+    let error = connect(Duration::from_millis(100)).await.unwrap_err();
+    let late = "no answer within socket.connection.setup.timeout.ms (100ms)";
+    assert_eq!(error.to_string(), format!("{}: {late}", address(FIRST)));
+}
+
 /// Answers when the test ends.
 #[derive(Debug)]
 struct Hanging(Mutex<mpsc::Receiver<()>>);
