@@ -151,5 +151,6 @@ async fn open(address: SocketAddr, options: SocketOptions) -> io::Result<TcpStre
 }
 
 // Only Linux has all of 127.0.0.0/8 on its loopback interface without setting it up.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

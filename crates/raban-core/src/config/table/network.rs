@@ -49,8 +49,9 @@ pub(super) const ROWS: &[Setting] = &[
     )
     .valid(Valid::AtLeast(0))
     .doc(
-        "How long in milliseconds a connection may take to be set up. The time doubles with each failure in a row, up \
-         to socket.connection.setup.timeout.max.ms.",
+        "How long in milliseconds a connection to one address may take to be set up, and the resolution of its name, \
+         which the Java client waits for without limit. The time doubles with each failed attempt in a row, up to \
+         socket.connection.setup.timeout.max.ms.",
     ),
     Setting::new(
         "socket.connection.setup.timeout.max.ms",
