@@ -433,6 +433,19 @@ pub enum Cause {
         /// The cluster's id.
         cluster_id: String,
     },
+    /// Its metadata is another cluster's (KIP-1242).
+    #[error(
+        "{address} belongs to cluster {told}, and the brokers known so far to {known}; \
+         correct bootstrap.servers if it names brokers of both"
+    )]
+    OtherCluster {
+        /// `host:port`.
+        address: String,
+        /// The id of its cluster.
+        told: String,
+        /// The id of the cluster that is produced to.
+        known: String,
+    },
     /// The partition has no leader at the moment.
     #[error("partition {partition} of topic {topic} has no leader at the moment")]
     NoLeader {

@@ -32,23 +32,37 @@ impl Sender {
         self.disconnect(now, conn, cause);
     }
 
-    /// Takes in the cluster id that `conn` told with its metadata. Returns whether that metadata is to be believed: not
-    /// if a known broker's address led into another cluster; a bootstrap server is believed.
+    /// Takes in the cluster id that `conn` told with its metadata. Returns whether that metadata is to be believed.
     pub(super) fn enter_cluster(&mut self, now: Instant, conn: ConnectionId, told: String) -> bool {
-        let left = match &self.metadata.cluster_id {
+        let known = match &self.metadata.cluster_id {
             Some(known) if *known == told => return true,
-            known => known.clone(),
+            Some(known) => known.clone(),
+            None => {
+                self.metadata.cluster_id = Some(told);
+                return true;
+            }
         };
-        if left.is_some() && self.config.cluster_check && self.connections[&conn].expects.is_some()
-        {
-            self.misrouted(now, conn);
+        if self.config.cluster_check && !self.may_tell_of_another_cluster(conn) {
+            let connection = &self.connections[&conn];
+            self.control.rebootstraps |= connection.expects.is_some();
+            let address = connection.address.to_string();
+            let cause = Cause::OtherCluster {
+                address,
+                told,
+                known,
+            };
+            self.disconnect(now, conn, cause);
             return false;
         }
-        if let Some(left) = left {
-            self.leave_cluster(now, conn, left, &told);
-        }
+        self.leave_cluster(now, conn, known, &told);
         self.metadata.cluster_id = Some(told);
         true
+    }
+
+    /// Only a bootstrap server, and only once no known broker answers or one is another than it was.
+    fn may_tell_of_another_cluster(&self, conn: ConnectionId) -> bool {
+        let known_are_gone = self.control.in_vain >= self.metadata.brokers.len();
+        self.connections[&conn].expects.is_none() && (self.control.rebootstraps || known_are_gone)
     }
 
     /// Nothing of the old cluster counts in the new one: no connection, leader, topic id, producer id or sequence.

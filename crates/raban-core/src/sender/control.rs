@@ -26,6 +26,8 @@ pub(super) struct Control {
     not_before: Instant,
     /// Which of the addresses comes next.
     turn: usize,
+    /// Control connections that failed since the last metadata.
+    pub(super) in_vain: usize,
     /// Since when metadata is asked for in vain.
     asking_since: Option<Instant>,
     /// Only the bootstrap servers are asked, until one answers (KIP-1102).
@@ -110,6 +112,7 @@ impl Sender {
 
     pub(super) fn control_failed(&mut self, now: Instant) {
         self.control.failures += 1;
+        self.control.in_vain += 1;
         let wait = backoff(
             self.config.reconnect_backoff,
             self.config.reconnect_backoff_max,
@@ -164,6 +167,7 @@ impl Sender {
             return;
         }
         self.control.asking_since = None;
+        self.control.in_vain = 0;
         self.control.rebootstraps = false;
         let bootstrapped = self.metadata.version > 0;
         let news = self.metadata.handle_response(now, response);

@@ -197,6 +197,46 @@ fn metadata_of_another_cluster_is_believed_of_a_bootstrap_server_alone() {
 }
 
 #[test]
+fn a_bootstrap_server_of_another_cluster_is_not_believed_while_known_brokers_answer() {
+    let settings = [
+        ("metadata.max.age.ms", "2000"),
+        ("connections.max.idle.ms", "1000"),
+    ];
+    let mut harness = Harness::new(&settings);
+    harness.newest_api_versions = 5;
+    harness.cluster_id = Some("a");
+    harness.send("first").detach();
+    harness.run();
+    let first = harness.produced[0].batch().header;
+    harness.append_next();
+    harness.bootstrap_cluster_id = Some("b");
+    harness.connected_to.clear();
+    harness.advance(Duration::from_secs(20));
+    assert!(harness.connected_to.contains(&"broker".to_owned()));
+    let delivery = harness.send("v");
+    harness.advance(SOON);
+    let header = harness.produced[0].batch().header;
+    assert_eq!(header.producer_id, first.producer_id);
+    harness.append_next();
+    assert!(delivery.try_outcome().unwrap().is_ok());
+}
+
+#[test]
+fn a_bootstrap_server_of_another_cluster_is_believed_once_no_known_broker_answers() {
+    let mut harness = begun(&[]);
+    harness.unresolved = vec!["broker0".to_owned(), "broker1".to_owned()];
+    harness.bootstrap_cluster_id = Some("b");
+    cut_all(&mut harness);
+    harness.advance(SOON);
+    harness.cluster_id = Some("b");
+    harness.unresolved.clear();
+    let delivery = harness.send("v");
+    harness.advance(SOON);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(delivery.try_outcome().unwrap().is_ok());
+}
+
+#[test]
 fn the_cause_names_address_broker_and_cluster() {
     let cause = Cause::Misrouted {
         address: "h:1".to_owned(),

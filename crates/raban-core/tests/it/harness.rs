@@ -113,6 +113,8 @@ pub(crate) struct Harness {
     pub(crate) metadata_error: ErrorCode,
     /// What Metadata says, and what brokers compare themselves with.
     pub(crate) cluster_id: Option<&'static str>,
+    /// The cluster of the bootstrap server, if it is another one than that of the brokers.
+    pub(crate) bootstrap_cluster_id: Option<&'static str>,
     /// Brokers whose addresses lead to another one.
     pub(crate) misrouted: Vec<i32>,
     /// The newest ApiVersions that brokers know.
@@ -127,6 +129,7 @@ pub(crate) struct Harness {
     pub(crate) asked_topics: Vec<Vec<String>>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
+    hosts: BTreeMap<ConnectionId, String>,
     /// Answers by connection and correlation id, behind those of earlier Produce requests.
     answers: VecDeque<(ConnectionId, i32, Bytes)>,
     next_producer_id: i64,
@@ -187,6 +190,7 @@ impl Harness {
             record_errors: Vec::new(),
             metadata_error: ErrorCode::NONE,
             cluster_id: None,
+            bootstrap_cluster_id: None,
             misrouted: Vec::new(),
             newest_api_versions: 4,
             introductions: Vec::new(),
@@ -194,6 +198,7 @@ impl Harness {
             attempts: Vec::new(),
             asked_topics: Vec::new(),
             questions: Vec::new(),
+            hosts: BTreeMap::new(),
             answers: VecDeque::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
@@ -261,6 +266,7 @@ impl Harness {
                     self.sender.handle_connect_failed(self.now, conn, error);
                 }
                 Action::Connect { conn, address, .. } if self.reachable => {
+                    self.hosts.insert(conn, address.host.clone());
                     self.connected_to.push(address.host);
                     self.connections.push(conn);
                     self.sender.handle_connected(self.now, conn);
@@ -330,7 +336,10 @@ impl Harness {
                 let topics = request.topics.iter().flatten();
                 let names = topics.map(|topic| topic.name.clone().unwrap());
                 self.asked_topics.push(names.collect());
-                let response = self.metadata(&request);
+                let mut response = self.metadata(&request);
+                if self.hosts[&conn] == "broker" && self.bootstrap_cluster_id.is_some() {
+                    response.cluster_id = self.bootstrap_cluster_id.map(str::to_owned);
+                }
                 self.reply::<MetadataRequest>(conn, version, id, &response);
             }
             ApiKey::InitProducerId => {
