@@ -79,21 +79,33 @@ fn a_broker_that_was_replaced_by_an_older_one_is_asked_in_a_version_that_it_know
 #[test]
 fn a_connection_that_leads_to_another_broker_is_closed_and_metadata_is_asked_of_the_bootstrap_servers()
  {
-    let mut harness = begun(&[]);
-    harness.misrouted = vec![0];
-    cut_all(&mut harness);
-    harness.connected_to.clear();
-    let delivery = harness.send("v");
-    harness.advance(SOON);
-    assert!(harness.produced.is_empty(), "no record leaves");
-    assert!(harness.connected_to.contains(&"broker".to_owned()));
-    harness.leaders.insert(0, 1);
-    harness.leader_epoch += 1;
-    harness.advance(SOON);
-    assert_eq!(harness.connected_to.last().unwrap(), "broker1");
-    assert_eq!(harness.produced[0].values(), ["v"]);
-    harness.append_next();
-    assert!(delivery.try_outcome().unwrap().is_ok());
+    // Whichever of the addresses would have its turn.
+    for turns in 0..3 {
+        let mut harness = begun(&[]);
+        for _ in 0..turns {
+            harness.misrouted = vec![];
+            cut_all(&mut harness);
+            harness.advance(SOON);
+        }
+        harness.misrouted = vec![0];
+        cut_all(&mut harness);
+        harness.connected_to.clear();
+        let delivery = harness.send("v");
+        harness.advance(Duration::from_secs(30));
+        assert!(harness.produced.is_empty(), "no record leaves");
+        let mut misled = harness.connected_to.iter();
+        let misled = misled.position(|host| host == "broker0").unwrap();
+        let behind = &harness.connected_to[misled..];
+        assert!(behind.contains(&"broker".to_owned()), "{behind:?}");
+        assert!(!behind.contains(&"broker1".to_owned()), "{behind:?}");
+        harness.leaders.insert(0, 1);
+        harness.leader_epoch += 1;
+        harness.advance(SOON);
+        assert_eq!(harness.connected_to.last().unwrap(), "broker1");
+        assert_eq!(harness.produced[0].values(), ["v"]);
+        harness.append_next();
+        assert!(delivery.try_outcome().unwrap().is_ok());
+    }
 }
 
 #[test]
@@ -119,31 +131,30 @@ fn move_to_another_cluster(harness: &mut Harness) {
     harness.topic_id = Uuid([9; 16]);
     // A younger cluster has seen fewer elections.
     harness.leader_epoch = 0;
+    harness.leaders.insert(0, 1);
 }
 
 #[test]
 fn another_cluster_in_the_place_of_the_first_gets_a_new_producer_id() {
-    for topic_ids in [true, false] {
+    let (id, other) = (Uuid([7; 16]), Uuid([9; 16]));
+    for (before, then) in [(id, other), (Uuid::ZERO, Uuid::ZERO), (id, Uuid::ZERO)] {
         let mut harness = Harness::new(&[]);
         harness.newest_api_versions = 5;
         harness.cluster_id = Some("a");
         harness.leader_epoch = 7;
-        if !topic_ids {
-            harness.topic_id = Uuid::ZERO;
-        }
+        harness.topic_id = before;
         harness.send("first").detach();
         harness.run();
         let first = harness.produced[0].batch().header;
         harness.append_next();
         move_to_another_cluster(&mut harness);
-        if !topic_ids {
-            harness.topic_id = Uuid::ZERO;
-        }
+        harness.topic_id = then;
         cut_all(&mut harness);
         let delivery = harness.send("v");
         harness.advance(SOON);
+        assert_eq!(harness.connected_to.last().unwrap(), "broker1");
         let sent = &harness.produced[0];
-        assert_eq!(sent.request.topic_data[0].topic_id, harness.topic_id);
+        assert_eq!(sent.request.topic_data[0].topic_id, then);
         let header = sent.batch().header;
         assert_ne!(
             header.producer_id, first.producer_id,
@@ -153,6 +164,26 @@ fn another_cluster_in_the_place_of_the_first_gets_a_new_producer_id() {
         harness.answer_next(ErrorCode::NONE);
         assert!(delivery.try_outcome().unwrap().is_ok());
     }
+}
+
+#[test]
+fn a_producer_id_that_the_first_cluster_gave_in_vain_is_not_used_in_the_other() {
+    let mut harness = Harness::new(&[]);
+    harness.newest_api_versions = 5;
+    harness.cluster_id = Some("a");
+    // Its leader is never reached.
+    harness.unresolved = vec!["broker0".to_owned()];
+    let delivery = harness.send("v");
+    harness.advance(SOON);
+    assert_eq!(harness.producer_ids, [1001]);
+    harness.unresolved.clear();
+    move_to_another_cluster(&mut harness);
+    cut_all(&mut harness);
+    harness.advance(SOON);
+    assert_eq!(harness.producer_ids, [1001, 1002]);
+    assert_eq!(harness.produced[0].batch().header.producer_id, 1002);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(delivery.try_outcome().unwrap().is_ok());
 }
 
 #[test]

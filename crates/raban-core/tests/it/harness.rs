@@ -132,6 +132,8 @@ pub(crate) struct Harness {
     hosts: BTreeMap<ConnectionId, String>,
     /// Answers by connection and correlation id, behind those of earlier Produce requests.
     answers: VecDeque<(ConnectionId, i32, Bytes)>,
+    /// Those that were given.
+    pub(crate) producer_ids: Vec<i64>,
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
@@ -200,6 +202,7 @@ impl Harness {
             questions: Vec::new(),
             hosts: BTreeMap::new(),
             answers: VecDeque::new(),
+            producer_ids: Vec::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
@@ -348,6 +351,7 @@ impl Harness {
                     .pop_front()
                     .unwrap_or(ErrorCode::NONE);
                 self.next_producer_id += 1;
+                self.producer_ids.push(self.next_producer_id);
                 let response = InitProducerIdResponse {
                     error_code: error,
                     producer_id: self.next_producer_id,
