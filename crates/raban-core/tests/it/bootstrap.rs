@@ -182,3 +182,16 @@ fn once_the_cluster_is_known_names_are_a_matter_of_connecting() {
     };
     assert_eq!(address, "broker0:9092");
 }
+
+#[test]
+fn canonical_names_are_for_bootstrap_servers_alone_and_where_they_are_asked_for() {
+    for (lookup, expected) in [
+        ("use_all_dns_ips", &[][..]),
+        ("resolve_canonical_bootstrap_servers_only", &["broker"][..]),
+    ] {
+        let mut harness = Harness::new(&[("client.dns.lookup", lookup)]);
+        harness.confirm();
+        assert!(harness.connected_to.len() > 1);
+        assert_eq!(harness.canonical, expected);
+    }
+}

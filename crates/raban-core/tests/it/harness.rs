@@ -125,6 +125,8 @@ pub(crate) struct Harness {
     pub(crate) connected_to: Vec<String>,
     /// When connections were asked for, and how long each may take.
     pub(crate) attempts: Vec<(Instant, Duration)>,
+    /// Hosts whose canonical names were to be connected to.
+    pub(crate) canonical: Vec<String>,
     /// The topics that each Metadata request names.
     pub(crate) asked_topics: Vec<Vec<String>>,
     /// Requests about batches in doubt, by name.
@@ -198,6 +200,7 @@ impl Harness {
             introductions: Vec::new(),
             connected_to: Vec::new(),
             attempts: Vec::new(),
+            canonical: Vec::new(),
             asked_topics: Vec::new(),
             questions: Vec::new(),
             hosts: BTreeMap::new(),
@@ -257,8 +260,17 @@ impl Harness {
     pub(crate) fn run(&mut self) {
         self.sender.handle_wakeup(self.now);
         while let Some(action) = self.sender.poll_action() {
-            if let Action::Connect { setup_timeout, .. } = &action {
+            if let Action::Connect {
+                address,
+                canonical,
+                setup_timeout,
+                ..
+            } = &action
+            {
                 self.attempts.push((self.now.instant, *setup_timeout));
+                if *canonical {
+                    self.canonical.push(address.host.clone());
+                }
             }
             match action {
                 Action::Connect { conn, address, .. }
