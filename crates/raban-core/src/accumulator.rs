@@ -190,6 +190,7 @@ impl Accumulator {
             TopicView::Refused { code, until } if now.instant < *until => {
                 return Err(Blocked::Failed(refused(topic, *code)));
             }
+            TopicView::Unreachable(error) => return Err(Blocked::Failed(error.clone())),
             _ => return Err(Blocked::Metadata { newer_than: 0 }),
         };
         let Chosen { partition, sticky } = self.choose(topic, partitions, record, chosen)?;

@@ -84,6 +84,10 @@ pub struct Config {
     pub rack_aware: bool,
     /// `client.rack`; not empty.
     pub client_rack: Option<String>,
+    /// `bootstrap.resolve.timeout.ms`.
+    pub bootstrap_resolve_timeout: Duration,
+    /// `client.dns.lookup`: whether bootstrap servers are connected to by their canonical names.
+    pub canonical_bootstrap: bool,
     /// `connections.max.idle.ms`; `None`: never.
     pub connections_max_idle: Option<Duration>,
     /// `socket.connection.setup.timeout.ms`, not above `connection_setup_timeout_max`.
@@ -104,6 +108,8 @@ pub struct Config {
     pub metadata_max_idle: Duration,
     /// `metadata.recovery.rebootstrap.trigger.ms`; `None` with `metadata.recovery.strategy=none`.
     pub rebootstrap_trigger: Option<Duration>,
+    /// `metadata.cluster.check.enable`, unless `metadata.recovery.strategy=none`.
+    pub cluster_check: bool,
     /// `metrics.sample.window.ms`.
     pub metrics_sample_window: Duration,
     /// `metrics.num.samples`, at least 1.
@@ -199,6 +205,9 @@ impl Config {
         let reconnect_backoff = rules::reconnect_backoff(checked);
         let setup_timeout = rules::connection_setup_timeout(checked);
         let chosen = partitioning::partitioning(checked);
+        let rebootstraps = checked
+            .text("metadata.recovery.strategy")
+            .eq_ignore_ascii_case("rebootstrap");
         let problems = std::mem::take(&mut checked.problems);
         let (Some(bootstrap), Some(codec), true) = (bootstrap, codec, problems.is_empty()) else {
             return Err(ConfigError::new(problems));
@@ -230,6 +239,9 @@ impl Config {
             partition_availability_timeout: chosen.availability_timeout,
             rack_aware: chosen.rack_aware,
             client_rack: Some(checked.text("client.rack")).filter(|rack| !rack.is_empty()),
+            bootstrap_resolve_timeout: checked.duration("bootstrap.resolve.timeout.ms"),
+            canonical_bootstrap: checked.text("client.dns.lookup")
+                == "resolve_canonical_bootstrap_servers_only",
             connections_max_idle: Some(checked.duration("connections.max.idle.ms"))
                 .filter(|_| checked.number("connections.max.idle.ms") >= 0),
             connection_setup_timeout: setup_timeout.first,
@@ -240,10 +252,9 @@ impl Config {
             receive_buffer: Some(checked.count("receive.buffer.bytes")).filter(|bytes| *bytes > 0),
             metadata_max_age: checked.duration("metadata.max.age.ms"),
             metadata_max_idle: checked.duration("metadata.max.idle.ms"),
-            rebootstrap_trigger: checked
-                .text("metadata.recovery.strategy")
-                .eq_ignore_ascii_case("rebootstrap")
+            rebootstrap_trigger: rebootstraps
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
+            cluster_check: checked.boolean("metadata.cluster.check.enable") && rebootstraps,
             metrics_sample_window: checked.duration("metrics.sample.window.ms"),
             metrics_num_samples: u32::try_from(checked.number("metrics.num.samples"))
                 .unwrap_or(u32::MAX),

@@ -22,12 +22,25 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId(pub(crate) u64);
 
-/// Why no connection came about: the system's words for each address tried.
+/// Why no connection came about, in the system's words.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct ConnectError {
-    /// The system's words.
-    pub message: String,
+pub enum ConnectError {
+    /// The name has no address.
+    #[error("{0}")]
+    Unresolved(String),
+    /// None of its addresses can be connected to: what each of them said.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl ConnectError {
+    /// What it says about whoever should listen at `address`.
+    pub fn cause(self, address: String) -> Cause {
+        match self {
+            Self::Unresolved(error) => Cause::Unresolved { address, error },
+            Self::Unreachable(error) => Cause::Connect { address, error },
+        }
+    }
 }
 
 /// Why a connection ended.
@@ -92,6 +105,13 @@ impl Role {
     }
 }
 
+/// Whom a connection is meant to reach.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    pub(crate) cluster_id: String,
+    pub(crate) node_id: i32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Connecting,
@@ -154,6 +174,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) role: Role,
     pub(crate) address: Address,
+    /// The broker that metadata says is there; none at a bootstrap server's address.
+    pub(crate) expects: Option<i32>,
     pub(crate) in_flight: VecDeque<InFlight>,
     /// The broker asked for a pause (KIP-219).
     pub(crate) muted_until: Instant,
@@ -165,11 +187,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, role: Role, address: Address, now: Instant) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        role: Role,
+        address: Address,
+        expects: Option<i32>,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             role,
             address,
+            expects,
             in_flight: VecDeque::new(),
             muted_until: now,
             last_used: now,
@@ -193,15 +222,23 @@ impl Connection {
         self.state != State::Connecting
     }
 
-    /// The connection stands: the first request asks for the versions.
-    pub(crate) fn negotiate(&mut self, client_id: &str, deadline: Instant) -> Frame {
+    /// The connection stands: the first request asks for the versions, and says who is `meant`.
+    pub(crate) fn negotiate(
+        &mut self,
+        client_id: &str,
+        deadline: Instant,
+        meant: Option<Meant>,
+    ) -> Frame {
         self.state = State::Negotiating;
-        let request = ApiVersionsRequest {
-            client_software_name: "raban".to_owned(),
-            client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..ApiVersionsRequest::default()
+        let version = match meant {
+            Some(_) => COMPARING_API_VERSIONS,
+            None => NEWEST_COMMON_API_VERSIONS,
         };
-        let version = NEWEST_COMMON_API_VERSIONS;
+        let mut request = introduction();
+        if let Some(meant) = meant {
+            request.cluster_id = Some(meant.cluster_id);
+            request.node_id = meant.node_id;
+        }
         self.send(
             RequestKind::ApiVersions,
             version,
@@ -211,10 +248,24 @@ impl Connection {
         )
     }
 
-    /// The broker doesn't know our version of ApiVersions: version 0 is known to all.
-    pub(crate) fn negotiate_again(&mut self, client_id: &str, deadline: Instant) -> Frame {
-        let request = ApiVersionsRequest::default();
-        self.send(RequestKind::ApiVersions, 0, client_id, &request, deadline)
+    /// The broker doesn't know our version of ApiVersions: it says which it knows (KIP-511), and version 0 is known to
+    /// all.
+    pub(crate) fn negotiate_again(
+        &mut self,
+        client_id: &str,
+        deadline: Instant,
+        refusal: &ApiVersionsResponse,
+    ) -> Frame {
+        let newest = newest_api_versions(refusal).unwrap_or(0);
+        let version = newest.clamp(0, NEWEST_COMMON_API_VERSIONS);
+        let request = introduction();
+        self.send(
+            RequestKind::ApiVersions,
+            version,
+            client_id,
+            &request,
+            deadline,
+        )
     }
 
     /// Asks behind what was written: a broker answers in order.
@@ -236,6 +287,12 @@ impl Connection {
             })
             .collect();
         self.state = State::Ready;
+    }
+
+    /// Whether the broker compares itself with whom a client means to reach.
+    pub(crate) fn compares(&self) -> bool {
+        let range = self.versions.get(&(ApiKey::ApiVersions as i16));
+        range.is_some_and(|range| range.max >= COMPARING_API_VERSIONS)
     }
 
     /// The newest version of `R` that both sides speak, up to `newest`.
@@ -313,3 +370,20 @@ impl Connection {
 
 /// Brokers since 2.4 know it; older ones answer error 35, and are asked again with version 0.
 const NEWEST_COMMON_API_VERSIONS: i16 = 3;
+
+/// From this version on, known to brokers since 4.4, a request says who is meant (KIP-1242).
+const COMPARING_API_VERSIONS: i16 = 5;
+
+fn introduction() -> ApiVersionsRequest {
+    ApiVersionsRequest {
+        client_software_name: "raban".to_owned(),
+        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..ApiVersionsRequest::default()
+    }
+}
+
+fn newest_api_versions(response: &ApiVersionsResponse) -> Option<i16> {
+    let mut keys = response.api_keys.iter();
+    let own = keys.find(|api| api.api_key == ApiKey::ApiVersions as i16);
+    own.map(|api| api.max_version)
+}

@@ -183,6 +183,18 @@ pub enum ErrorKind {
         /// The latest trouble on the way to it.
         cause: Option<Cause>,
     },
+    /// No name in `bootstrap.servers` resolved for `bootstrap.resolve.timeout.ms`. Names are tried on; records are
+    /// accepted again once one resolves.
+    #[error(
+        "no name in bootstrap.servers can be resolved: {servers}; correct bootstrap.servers or the DNS; if names come up \
+         later than the producer, set bootstrap.resolve.timeout.ms (now {} ms) to how long that may take", timeout.as_millis()
+    )]
+    BootstrapUnresolved {
+        /// Each server with the system's words.
+        servers: String,
+        /// `bootstrap.resolve.timeout.ms`.
+        timeout: Duration,
+    },
     /// The brokers refuse the topic for good.
     #[error("topic {topic} is refused: {code}: {}", code.message())]
     TopicRefused {
@@ -268,6 +280,7 @@ impl ErrorKind {
     fn is_retriable(&self) -> bool {
         match self {
             Self::MetadataTimeout { .. }
+            | Self::BootstrapUnresolved { .. }
             | Self::MemoryTimeout { .. }
             | Self::DeliveryTimeout { .. }
             | Self::RetriesExhausted { .. } => true,
@@ -307,6 +320,9 @@ pub enum Unresolved {
     /// The topic was deleted and made anew.
     #[error("the topic was deleted and made anew")]
     TopicRecreated,
+    /// The bootstrap servers lead into another cluster now.
+    #[error("the brokers belong to another cluster now")]
+    ClusterChanged,
     /// The broker can't be asked for the log's end by leader epoch.
     #[error("the broker is too old to be asked (Apache Kafka 2.4 or later is needed)")]
     OldBroker,
@@ -323,6 +339,14 @@ fn because(cause: &Option<Cause>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
+    /// The name has no address.
+    #[error("can't resolve the name in {address}: {error}; correct the name, or the DNS")]
+    Unresolved {
+        /// `host:port`.
+        address: String,
+        /// The system's words.
+        error: String,
+    },
     /// No connection came about.
     #[error("can't connect to {address}: {error}; is a broker listening there?")]
     Connect {
@@ -395,6 +419,32 @@ pub enum Cause {
         api: &'static str,
         /// The error.
         code: ErrorCode,
+    },
+    /// Another broker listens where metadata says that this one does (KIP-1242).
+    #[error(
+        "{address} isn't broker {node} of cluster {cluster_id}, as metadata says; metadata is asked for anew; \
+         if brokers are meant to be reached so, set metadata.cluster.check.enable=false"
+    )]
+    Misrouted {
+        /// `host:port`.
+        address: String,
+        /// The broker's id.
+        node: i32,
+        /// The cluster's id.
+        cluster_id: String,
+    },
+    /// Its metadata is another cluster's (KIP-1242).
+    #[error(
+        "{address} belongs to cluster {told}, and the brokers known so far to {known}; \
+         correct bootstrap.servers if it names brokers of both"
+    )]
+    OtherCluster {
+        /// `host:port`.
+        address: String,
+        /// The id of its cluster.
+        told: String,
+        /// The id of the cluster that is produced to.
+        known: String,
     },
     /// The partition has no leader at the moment.
     #[error("partition {partition} of topic {topic} has no leader at the moment")]

@@ -43,6 +43,16 @@ pub enum Event {
     /// Metadata or a producer id couldn't be had.
     #[error("{0}")]
     ClusterTrouble(Cause),
+    /// The bootstrap servers lead into another cluster than before.
+    #[error(
+        "the brokers belong to cluster {entered} now, and no longer to {left}: records that wait are sent there"
+    )]
+    ClusterChanged {
+        /// The old cluster's id.
+        left: String,
+        /// The new one's.
+        entered: String,
+    },
     /// A producer id was given.
     #[error("got producer id {producer_id}, epoch {epoch}")]
     ProducerId {
@@ -115,7 +125,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
-            Self::UnobservedFailure { .. } | Self::EpochBumped { .. } => Level::Warn,
+            Self::UnobservedFailure { .. }
+            | Self::ClusterChanged { .. }
+            | Self::EpochBumped { .. } => Level::Warn,
             Self::ConnectionTrouble(_)
             | Self::ClusterTrouble(_)
             | Self::Retry { .. }

@@ -92,6 +92,8 @@ pub(crate) struct Sequences {
     /// something, and doesn't recognise all that it has.
     seen: Option<i32>,
     bump: Option<Option<ErrorCode>>,
+    /// The id is another cluster's: what follows takes the producer's new one.
+    abandoned: bool,
 }
 
 impl Sequences {
@@ -153,18 +155,24 @@ impl Sequences {
         }
     }
 
+    /// Has the next bump take another id, in place of another epoch.
+    pub(crate) fn abandon_id(&mut self) {
+        self.abandoned = self.identity.is_some();
+    }
+
     pub(crate) fn bump_wanted(&self) -> bool {
         self.bump.is_some()
     }
 
-    /// Begins the next epoch at sequence 0; `None` where the epochs of this id are used up, so that
+    /// Begins the next epoch at sequence 0; `None` where the epochs of this id are used up or it was abandoned, so that
     /// the next stamp takes the producer's then newer id.
     pub(crate) fn bump(&mut self) -> (Option<ProducerIdentity>, Option<ErrorCode>) {
         let because = self.bump.take().flatten();
         self.next = 0;
         self.confirmed = None;
         self.seen = None;
-        self.identity = self.identity.and_then(|held| {
+        let abandoned = std::mem::take(&mut self.abandoned);
+        self.identity = self.identity.filter(|_| !abandoned).and_then(|held| {
             // The broker keeps the last epoch for itself.
             (held.epoch < i16::MAX - 1).then(|| ProducerIdentity {
                 epoch: held.epoch + 1,

@@ -19,6 +19,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) brokers: BTreeMap<i32, Address>,
+    /// None before the first response, and with brokers older than 0.10.1.
+    pub(crate) cluster_id: Option<String>,
     /// Of those that have one.
     racks: BTreeMap<i32, String>,
     pub(crate) topics: BTreeMap<Arc<str>, TopicMetadata>,
@@ -71,6 +73,7 @@ impl Metadata {
     pub(crate) fn new() -> Self {
         Self {
             brokers: BTreeMap::new(),
+            cluster_id: None,
             racks: BTreeMap::new(),
             topics: BTreeMap::new(),
             version: 0,
@@ -182,6 +185,14 @@ impl Metadata {
                 Some((Arc::clone(name), topic_news(topic)))
             })
             .collect()
+    }
+
+    /// Another cluster has ids of its own.
+    pub(crate) fn forget_topic_ids(&mut self) {
+        for topic in self.topics.values_mut() {
+            topic.id = Uuid::ZERO;
+            topic.told_id = Uuid::ZERO;
+        }
     }
 
     /// Takes in which rack a broker is in.

@@ -286,6 +286,7 @@ impl<'a> World<'a> {
                     conn,
                     address,
                     setup_timeout,
+                    ..
                 } => {
                     let node = address
                         .host
@@ -326,8 +327,8 @@ impl<'a> World<'a> {
     }
 
     fn connect_failed(&mut self, conn: ConnectionId) {
-        let message = "connection refused".to_owned();
-        self.tell(|sender, now| sender.handle_connect_failed(now, conn, ConnectError { message }));
+        let error = ConnectError::Unreachable("connection refused".to_owned());
+        self.tell(|sender, now| sender.handle_connect_failed(now, conn, error));
     }
 
     fn serve(&mut self, conn: ConnectionId) {

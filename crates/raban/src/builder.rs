@@ -13,12 +13,12 @@ use raban_protocol::compression::Compression;
 
 use crate::callbacks::{Callbacks, DeliveryReport, ProducerInterceptor};
 use crate::clock::Clock;
+use crate::connector::Connector;
 use crate::driver;
 use crate::producer::{Producer, Shared};
 #[cfg(feature = "json")]
 use crate::reporter::log_statistics;
 use crate::reporter::{MetricsReporter, Reporting};
-use crate::transport::SocketOptions;
 
 /// Settings for a [`Producer`]. What isn't set has Kafka's default; of two values for one setting
 /// the later counts. All of them are checked together by [`build`](Self::build).
@@ -45,9 +45,17 @@ pub struct Builder {
     partitioner: Option<Arc<dyn Partitioner>>,
     reporting: Vec<Reporting>,
     callbacks: Callbacks,
+    #[cfg(test)]
+    resolver: Option<Arc<dyn crate::resolver::Resolve>>,
 }
 
 impl Builder {
+    #[cfg(test)]
+    pub(crate) fn resolver(mut self, resolver: Arc<dyn crate::resolver::Resolve>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
     /// Any setting by Kafka's name.
     pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.set(key, value);
@@ -253,7 +261,12 @@ impl Builder {
         }
         let clock = Clock::new();
         let delivery_timeout = config.delivery_timeout;
-        let options = SocketOptions::of(&config);
+        let connector = Connector::new(&config);
+        #[cfg(test)]
+        let connector = match self.resolver {
+            Some(resolver) => connector.with_resolver(resolver),
+            None => connector,
+        };
         let name = config.client_id().to_owned();
         let mut reporting = self.reporting;
         reporting.extend(statistics(&config)?);
@@ -281,8 +294,16 @@ impl Builder {
             }
         };
         let register = |waker| accumulator.set_driver_waker(waker);
-        driver::start(name, sender, clock, options, register, at_end, keep.clone())
-            .map_err(StartError::Thread)?;
+        driver::start(
+            name,
+            sender,
+            clock,
+            connector,
+            register,
+            at_end,
+            keep.clone(),
+        )
+        .map_err(StartError::Thread)?;
         Ok(Producer {
             shared: Arc::new(Shared {
                 accumulator,

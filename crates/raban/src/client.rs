@@ -19,7 +19,8 @@ use raban_protocol::messages::{
 };
 
 use crate::builder::{Keep, StartError, prepare};
-use crate::transport::{self, Connection, SocketOptions};
+use crate::connector::Connector;
+use crate::transport::Connection;
 
 /// Brokers since 2.4 know it; older ones answer error 35, and are asked again with version 0.
 const NEWEST_COMMON_API_VERSIONS: i16 = 3;
@@ -32,6 +33,7 @@ pub(crate) const EARLIEST: i64 = -2;
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) config: Arc<Config>,
+    connector: Connector,
     servers: Vec<Address>,
     _keep: Keep,
 }
@@ -44,6 +46,7 @@ impl Client {
             Bootstrap::Embedded(_) => unreachable!("prepare replaces it by an address"),
         };
         Ok(Self {
+            connector: Connector::new(&config),
             config: Arc::new(config),
             servers,
             _keep: keep,
@@ -54,7 +57,10 @@ impl Client {
     pub(crate) async fn bootstrap(&self) -> Result<Link, Cause> {
         let mut latest = None;
         for server in &self.servers {
-            match self.connect(server).await {
+            match self
+                .connect_as(server, self.config.canonical_bootstrap)
+                .await
+            {
                 Ok(link) => return Ok(link),
                 Err(cause) => latest = Some(cause),
             }
@@ -64,14 +70,17 @@ impl Client {
 
     /// A connection to this broker, its versions known.
     pub(crate) async fn connect(&self, address: &Address) -> Result<Link, Cause> {
-        let Address { host, port } = address.clone();
+        self.connect_as(address, false).await
+    }
+
+    async fn connect_as(&self, address: &Address, canonical: bool) -> Result<Link, Cause> {
         let timeout = self.config.connection_setup_timeout;
-        let options = SocketOptions::of(&self.config);
-        let connected = transport::connect(host, port, timeout, options).await;
-        let stream = connected.map_err(|error| Cause::Connect {
-            address: address.to_string(),
-            error: error.message,
-        })?;
+        let connecting = self
+            .connector
+            .clone()
+            .connect(address.clone(), canonical, timeout);
+        let connected = connecting.await;
+        let stream = connected.map_err(|error| error.cause(address.to_string()))?;
         let mut link = Link {
             address: address.to_string(),
             connection: Connection::new(stream),

@@ -13,8 +13,9 @@ use tokio::time::Sleep;
 
 use crate::builder::Keep;
 use crate::clock::Clock;
+use crate::connector::Connector;
 use crate::signal::{Flag, Signal};
-use crate::transport::{self, Connection, SocketOptions, Stream};
+use crate::transport::{Connection, Stream};
 
 /// Turns of the loop before the runtime looks for new readiness of the sockets.
 const TURNS: u32 = 8;
@@ -28,7 +29,7 @@ pub(crate) fn start(
     name: String,
     sender: Sender,
     clock: Clock,
-    options: SocketOptions,
+    connector: Connector,
     register: impl FnOnce(Waker),
     at_end: impl FnOnce() + Send + 'static,
     keep: Keep,
@@ -45,7 +46,7 @@ pub(crate) fn start(
     register(Waker::from(Arc::clone(&wakeup)));
     let serve = move || {
         runtime.block_on(async move {
-            let mut driver = Driver::new(sender, clock, options, signal, wakeup);
+            let mut driver = Driver::new(sender, clock, connector, signal, wakeup);
             // The loop limits itself: the runtime's budget per poll would only add wake-ups.
             tokio::task::unconstrained(poll_fn(|cx| driver.poll(cx))).await;
         });
@@ -61,7 +62,7 @@ pub(crate) fn start(
 struct Driver {
     sender: Sender,
     clock: Clock,
-    options: SocketOptions,
+    connector: Connector,
     signal: Arc<Signal>,
     /// Raised by the accumulator when the sender has something to look at.
     wakeup: Arc<Flag>,
@@ -73,7 +74,7 @@ impl Driver {
     fn new(
         sender: Sender,
         clock: Clock,
-        options: SocketOptions,
+        connector: Connector,
         signal: Arc<Signal>,
         wakeup: Arc<Flag>,
     ) -> Self {
@@ -81,7 +82,7 @@ impl Driver {
         Self {
             sender,
             clock,
-            options,
+            connector,
             signal,
             wakeup,
             slots: BTreeMap::new(),
@@ -169,10 +170,11 @@ impl Driver {
                 Action::Connect {
                     conn,
                     address,
+                    canonical,
                     setup_timeout,
                 } => {
-                    let connecting =
-                        transport::connect(address.host, address.port, setup_timeout, self.options);
+                    let connector = self.connector.clone();
+                    let connecting = connector.connect(address, canonical, setup_timeout);
                     self.slots
                         .insert(conn, Slot::new(&self.signal, Box::pin(connecting)));
                 }

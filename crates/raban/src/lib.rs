@@ -53,6 +53,7 @@ mod builder;
 mod callbacks;
 mod client;
 mod clock;
+mod connector;
 mod delivery;
 mod driver;
 #[cfg(feature = "embedded")]
@@ -61,6 +62,7 @@ mod producer;
 mod reader;
 mod record;
 mod reporter;
+mod resolver;
 mod serializer;
 mod signal;
 mod topic;

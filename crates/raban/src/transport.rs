@@ -1,18 +1,16 @@
-//! The only sockets: a connection to one of a name's addresses, frames out, frames in.
+//! What goes over a socket: frames out, frames in.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use raban_core::{CloseReason, Config, ConnectError, Speaks};
+use raban_core::{CloseReason, Speaks};
 use raban_protocol::frame::{Frame, FrameDecoder, FrameError};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 /// A larger response is no Kafka frame that this client asked for.
 pub(crate) const MAX_FRAME: usize = 100 << 20;
@@ -21,24 +19,6 @@ const READ_CHUNK_MIN: usize = 8 << 10;
 const READ_CHUNK_MAX: usize = 256 << 10;
 /// Slices given to one vectored write.
 const WRITE_SLICES: usize = 64;
-
-/// What to set on a socket; `None` leaves it to the system.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct SocketOptions {
-    pub(crate) send_buffer: Option<u32>,
-    pub(crate) receive_buffer: Option<u32>,
-}
-
-impl SocketOptions {
-    pub(crate) fn of(config: &Config) -> Self {
-        let size =
-            |bytes: Option<usize>| bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
-        Self {
-            send_buffer: size(config.send_buffer),
-            receive_buffer: size(config.receive_buffer),
-        }
-    }
-}
 
 /// The bytes' way: what a connection is read from and written to.
 #[derive(Debug)]
@@ -63,55 +43,6 @@ impl Stream {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
-}
-
-/// Connects to `host:port`: resolves the name off this thread, then tries its addresses in turn,
-/// each for at most `setup_timeout`. The error tells what each address answered.
-pub(crate) async fn connect(
-    host: String,
-    port: u16,
-    setup_timeout: Duration,
-    options: SocketOptions,
-) -> Result<Stream, ConnectError> {
-    let failed = |message: String| ConnectError { message };
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
-        .await
-        .map_err(|error| failed(format!("the name {host} can't be resolved: {error}")))?
-        .collect();
-    let mut errors = Vec::new();
-    for address in &addresses {
-        let error = match tokio::time::timeout(setup_timeout, open(*address, options)).await {
-            Ok(Ok(stream)) => return Ok(Stream::Plain(stream)),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => {
-                format!("no answer within socket.connection.setup.timeout.ms ({setup_timeout:?})")
-            }
-        };
-        errors.push(match addresses.len() {
-            1 if address.ip().to_string() == host => error,
-            _ => format!("{address}: {error}"),
-        });
-    }
-    if errors.is_empty() {
-        errors.push(format!("the name {host} has no address"));
-    }
-    Err(failed(errors.join("; ")))
-}
-
-async fn open(address: SocketAddr, options: SocketOptions) -> io::Result<TcpStream> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    if let Some(size) = options.send_buffer {
-        socket.set_send_buffer_size(size)?;
-    }
-    if let Some(size) = options.receive_buffer {
-        socket.set_recv_buffer_size(size)?;
-    }
-    socket.set_nodelay(true)?;
-    socket.set_keepalive(true)?;
-    socket.connect(address).await
 }
 
 /// Frames over a stream. Polled by its owner's loop; the context of a poll is woken for reading

@@ -163,6 +163,7 @@ impl Network {
                 conn,
                 address,
                 setup_timeout,
+                ..
             } => {
                 let failed = self.elapsed + setup_timeout;
                 self.connecting.push_back((conn, address.host, failed));
@@ -206,8 +207,7 @@ impl Network {
                 self.sender.handle_connected(self.now(), conn);
             }
             None => {
-                let message = "connection refused".to_owned();
-                let error = ConnectError { message };
+                let error = ConnectError::Unreachable("connection refused".to_owned());
                 self.sender.handle_connect_failed(self.now(), conn, error);
             }
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use super::node::{Heap, Ports};
+use super::node::{Heap, Identity, Ports};
 use super::{Kafka, Node, PATIENCE};
 use crate::error::Error;
 use crate::jars::Jars;
@@ -136,6 +136,7 @@ impl Builder {
         } else {
             Heap::Shared
         };
+        let cluster_id = cluster_id(&ports);
         let mut nodes = Vec::new();
         for ((id, ports), advertised) in (1..).zip(ports).zip(advertised) {
             let folder = node_folder(&data, id)?;
@@ -150,8 +151,12 @@ impl Builder {
             } else {
                 Some(data.path().to_owned())
             };
+            let identity = Identity {
+                node_id: id,
+                cluster_id: cluster_id.clone(),
+            };
             nodes.push(Node::new(
-                id,
+                identity,
                 ports,
                 folder,
                 log_dir,
@@ -234,6 +239,11 @@ impl Builder {
             .map(|(key, value)| format!("{key}={}\n", value.replace('\\', "\\\\")))
             .collect()
     }
+}
+
+/// Another one for each cluster that runs at the same time: 22 characters of Base64, of which the last holds two bits.
+fn cluster_id(ports: &[Ports]) -> String {
+    format!("rabantestbed{:09}A", ports[0].controller.address().port())
 }
 
 fn voters(ports: &[Ports]) -> String {

@@ -14,7 +14,14 @@ use crate::process::{Process, Signal};
 
 /// A shell's exit status when the program to run doesn't exist.
 const NOT_FOUND: i32 = 127;
-const CLUSTER_ID: &str = "cmFiYW4tdGVzdGJlZC0wMQ";
+
+/// Who a node is.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) node_id: i32,
+    /// 16 bytes in Base64, as Kafka's own.
+    pub(super) cluster_id: String,
+}
 
 /// A node's three ports, reserved while the cluster lives.
 #[derive(Debug)]
@@ -47,6 +54,7 @@ pub(super) enum Heap {
 #[derive(Debug)]
 pub struct Node {
     id: i32,
+    cluster_id: String,
     ports: Ports,
     folder: PathBuf,
     log_dir: PathBuf,
@@ -58,7 +66,7 @@ pub struct Node {
 
 impl Node {
     pub(super) fn new(
-        id: i32,
+        identity: Identity,
         ports: Ports,
         folder: PathBuf,
         log_dir: PathBuf,
@@ -67,7 +75,8 @@ impl Node {
         heap: Heap,
     ) -> Self {
         Self {
-            id,
+            id: identity.node_id,
+            cluster_id: identity.cluster_id,
             ports,
             folder,
             log_dir,
@@ -254,7 +263,7 @@ impl Node {
         args.extend(self.jars.java_args());
         args.push("KafkaNode".to_owned());
         args.push(self.folder.join("server.properties").display().to_string());
-        args.push(CLUSTER_ID.to_owned());
+        args.push(self.cluster_id.clone());
         args
     }
 

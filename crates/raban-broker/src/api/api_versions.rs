@@ -34,15 +34,13 @@ fn check(cluster: &Cluster, context: &Context, request: &ApiVersionsRequest) -> 
     if context.version >= 3 && !named {
         return ErrorCode::INVALID_REQUEST;
     }
-    // KIP-1242: the client takes this broker for another one.
-    let other_cluster = request
-        .cluster_id
-        .as_ref()
-        .is_some_and(|id| id != cluster.topics.cluster_id());
-    if other_cluster || !matches!(request.node_id, -1) && request.node_id != context.node {
-        return ErrorCode::REBOOTSTRAP_REQUIRED;
+    // KIP-1242: the client takes this broker for another one. Who names a cluster must name the node, too.
+    match &request.cluster_id {
+        Some(id) if id != cluster.topics.cluster_id() || request.node_id != context.node => {
+            ErrorCode::REBOOTSTRAP_REQUIRED
+        }
+        _ => ErrorCode::NONE,
     }
-    ErrorCode::NONE
 }
 
 /// The answer to a version that isn't known: version 0 is what every client reads, and the request need not be readable.

@@ -58,9 +58,19 @@ fn a_client_that_takes_the_broker_for_another_one_is_told() {
         ..named()
     };
     assert_eq!(client.call(5, &right).error_code, ErrorCode::NONE);
+    let alone = ApiVersionsRequest {
+        cluster_id: None,
+        node_id: 2,
+        ..right.clone()
+    };
+    assert_eq!(client.call(5, &alone).error_code, ErrorCode::NONE);
     let wrong = [
         ApiVersionsRequest {
             cluster_id: Some("other".to_owned()),
+            ..right.clone()
+        },
+        ApiVersionsRequest {
+            node_id: -1,
             ..right.clone()
         },
         ApiVersionsRequest {

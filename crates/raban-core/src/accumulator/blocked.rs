@@ -153,6 +153,7 @@ impl Accumulator {
             TopicView::Refused { code, until } if now.instant < *until => {
                 Some(Err(refused(topic, *code)))
             }
+            TopicView::Unreachable(error) => Some(Err(error.clone())),
             _ if self.is_closed() => Some(Err(ErrorKind::Closed.into())),
             _ => None,
         };

@@ -42,6 +42,8 @@ pub(crate) enum TopicView {
     Unknown,
     /// The brokers refuse it for good; asked again when it is `stale`.
     Refused { code: ErrorCode, until: Instant },
+    /// No broker can be asked about it: calls fail with this.
+    Unreachable(EnqueueError),
     /// Its partitions, by index.
     Known(Partitions),
 }

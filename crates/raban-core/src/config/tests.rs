@@ -1,6 +1,6 @@
 //! The table against the Java client's, each row's treatment, the rules, and the words of errors.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use raban_protocol::compression::Compression;
@@ -100,6 +100,30 @@ mod table {
         assert_eq!(java.len(), 120);
         let own: Vec<_> = ours.symmetric_difference(&java).copied().collect();
         assert_eq!(own, ["in.doubt.policy", "statistics.interval.ms"]);
+    }
+
+    /// What raban does with each of them.
+    const TREATMENTS: &str = include_str!("../../tests/golden/treatments.tsv");
+
+    #[test]
+    fn treats_each_setting_of_the_java_client_as_is_written_down() {
+        let expected: BTreeMap<_, _> = TREATMENTS
+            .lines()
+            .map(|line| line.split_once('\t').unwrap())
+            .collect();
+        assert_eq!(expected.len(), TREATMENTS.lines().count(), "each once");
+        assert_eq!(expected.len(), java_rows().count());
+        for [name, ..] in java_rows() {
+            let setting = super::super::table::find(name).unwrap();
+            let (treatment, reason) = match setting.treatment {
+                Treatment::Effect => ("effect", None),
+                Treatment::Translated(how) => ("translated", Some(how)),
+                Treatment::Accepted(why) => ("accepted", Some(why)),
+                Treatment::Refused(why) => ("refused", Some(why)),
+            };
+            assert_eq!(expected.get(name), Some(&treatment), "{name}");
+            assert!(reason.is_none_or(|reason| reason.len() > 20), "{name}");
+        }
     }
 
     #[test]

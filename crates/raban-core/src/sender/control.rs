@@ -6,10 +6,11 @@ use raban_protocol::messages::{
 };
 
 use super::Sender;
+use super::bootstrap::Resolving;
 use super::timers::Timer;
 use crate::accumulator::topic::TopicView;
 use crate::backoff::backoff;
-use crate::config::{Address, Bootstrap};
+use crate::config::Address;
 use crate::connection::{ConnectionId, RequestKind, Role};
 use crate::error::Cause;
 use crate::event::Event;
@@ -20,18 +21,26 @@ use crate::time::Instant;
 pub(super) struct Control {
     pub(super) connection: Option<ConnectionId>,
     pub(super) failures: u32,
+    /// Attempts in a row by which no connection came about.
+    pub(super) unconnected: u32,
     not_before: Instant,
     /// Which of the addresses comes next.
     turn: usize,
+    /// Control connections that failed since the last metadata.
+    pub(super) in_vain: usize,
     /// Since when metadata is asked for in vain.
     asking_since: Option<Instant>,
     /// Only the bootstrap servers are asked, until one answers (KIP-1102).
-    rebootstraps: bool,
+    pub(super) rebootstraps: bool,
+    /// The broker that last told its versions compares itself with whom a client means to reach.
+    pub(super) brokers_compare: bool,
+    pub(super) resolving: Resolving,
 }
 
 impl Sender {
     /// Asks for metadata and the producer id when they are wanted, over a connection to any broker.
     pub(super) fn pump_control(&mut self, now: Instant) {
+        self.pump_resolving(now);
         let metadata_due = self.metadata.due(&self.config);
         let id_due = match self.producer_id {
             // The first batch of all asks for it.
@@ -80,30 +89,30 @@ impl Sender {
             self.timers.arm(Timer::Control, self.control.not_before);
             return None;
         }
-        let address = self.next_control_address();
-        let conn = self.connect(now, Role::Control, address);
+        self.begin_to_resolve(now);
+        let (address, expects) = self.next_control_address();
+        let conn = self.connect(now, Role::Control, address, expects);
         self.control.connection = Some(conn);
         Some(conn)
     }
 
     /// The brokers in turn, and behind them the bootstrap servers, in case all brokers have moved.
-    fn next_control_address(&mut self) -> Address {
-        let servers = match &self.config.bootstrap {
-            Bootstrap::Servers(servers) => servers.as_slice(),
-            Bootstrap::Embedded(_) => unreachable!("its address is put in before"),
-        };
+    fn next_control_address(&mut self) -> (Address, Option<i32>) {
         let brokers = &self.metadata.brokers;
-        let known = brokers.values().filter(|_| !self.control.rebootstraps);
+        let known = brokers.iter().filter(|_| !self.control.rebootstraps);
+        let known = known.map(|(node, address)| (address, Some(*node)));
         let goes_back = brokers.is_empty() || self.config.rebootstrap_trigger.is_some();
-        let servers = servers.iter().filter(|_| goes_back);
-        let addresses: Vec<&Address> = known.chain(servers).collect();
-        let address = addresses[self.control.turn % addresses.len()].clone();
+        let servers = self.bootstrap_servers().iter().filter(|_| goes_back);
+        let addresses: Vec<_> = known.chain(servers.map(|server| (server, None))).collect();
+        let (address, expects) = addresses[self.control.turn % addresses.len()];
+        let address = address.clone();
         self.control.turn += 1;
-        address
+        (address, expects)
     }
 
     pub(super) fn control_failed(&mut self, now: Instant) {
         self.control.failures += 1;
+        self.control.in_vain += 1;
         let wait = backoff(
             self.config.reconnect_backoff,
             self.config.reconnect_backoff_max,
@@ -137,7 +146,7 @@ impl Sender {
         &mut self,
         now: Instant,
         conn: ConnectionId,
-        response: MetadataResponse,
+        mut response: MetadataResponse,
     ) {
         let code = response.error_code;
         if code == ErrorCode::REBOOTSTRAP_REQUIRED && self.config.rebootstrap_trigger.is_some() {
@@ -151,7 +160,14 @@ impl Sender {
             self.disconnect(now, conn, cause);
             return;
         }
+        if let Some(told) = response.cluster_id.take()
+            && !self.enter_cluster(now, conn, told)
+        {
+            self.metadata.unanswered();
+            return;
+        }
         self.control.asking_since = None;
+        self.control.in_vain = 0;
         self.control.rebootstraps = false;
         let bootstrapped = self.metadata.version > 0;
         let news = self.metadata.handle_response(now, response);

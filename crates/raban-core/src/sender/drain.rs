@@ -368,6 +368,7 @@ impl Sender {
         if !queue.sequences.bump_wanted() || queue.has_in_flight() || queue.has_doubt() {
             return;
         }
+        let held = queue.sequences.identity();
         let (identity, because) = queue.sequences.bump();
         queue.confirmed = false;
         queue.forget_stamps();
@@ -375,8 +376,11 @@ impl Sender {
             queue.entries.make_contiguous().reverse();
         }
         let Some(identity) = identity else {
-            // Its epochs are used up: the producer needs another id.
-            self.producer_id = ProducerId::Wanted { not_before: now };
+            // The producer needs another id, unless it has one already.
+            if matches!(self.producer_id, ProducerId::Known(known) if held.is_none_or(|held| held.id == known.id))
+            {
+                self.producer_id = ProducerId::Wanted { not_before: now };
+            }
             return;
         };
         let (topic, partition) = (Arc::clone(&queue.partition.topic), queue.partition.index);

@@ -36,6 +36,10 @@ pub(super) struct Node {
     /// Partitions with something to send, in turn.
     pub(super) ready: VecDeque<PartitionId>,
     pub(super) failures: u32,
+    /// Attempts in a row by which no connection came about.
+    pub(super) unconnected: u32,
+    /// Why the latest connection for Produce failed, until one stands.
+    pub(super) trouble: Option<Cause>,
     pub(super) not_before: Instant,
     /// Since when there are batches for it that it doesn't take; only with `partitioner.availability.timeout.ms`.
     pub(super) busy_since: Option<Instant>,
@@ -66,7 +70,7 @@ impl Sender {
             self.metadata.want();
             return None;
         };
-        let conn = self.connect(now, role, address);
+        let conn = self.connect(now, role, address, Some(id));
         *self.nodes.entry(id).or_default().link(role) = Some(conn);
         Some(conn)
     }
@@ -83,18 +87,20 @@ impl Sender {
         }
     }
 
-    pub(super) fn connect(&mut self, now: Instant, role: Role, address: Address) -> ConnectionId {
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        role: Role,
+        address: Address,
+        expects: Option<i32>,
+    ) -> ConnectionId {
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
-        let failures = match role {
-            Role::Control => self.control.failures,
-            Role::Leader(id) | Role::Resolver(id) => {
-                self.nodes.get(&id).map_or(0, |node| node.failures)
-            }
-        };
+        let failures = *self.unconnected(role);
         self.actions.push_back(Action::Connect {
             conn,
             address: address.clone(),
+            canonical: self.config.canonical_bootstrap && expects.is_none(),
             setup_timeout: backoff(
                 self.config.connection_setup_timeout,
                 self.config.connection_setup_timeout_max,
@@ -102,28 +108,43 @@ impl Sender {
                 &mut self.random,
             ),
         });
-        let connection = Connection::new(conn, role, address, now);
+        let connection = Connection::new(conn, role, address, expects, now);
         self.connections.insert(conn, connection);
         conn
     }
 
+    fn unconnected(&mut self, role: Role) -> &mut u32 {
+        match role.node() {
+            None => &mut self.control.unconnected,
+            Some(id) => &mut self.nodes.entry(id).or_default().unconnected,
+        }
+    }
+
     pub(super) fn connected(&mut self, now: Instant, conn: ConnectionId) {
         let deadline = now + self.config.request_timeout;
+        self.name_resolved();
+        let meant = self.meant(conn);
         if let Some(connection) = self.connections.get_mut(&conn) {
-            let frame = connection.negotiate(&self.client_id, deadline);
+            let frame = connection.negotiate(&self.client_id, deadline, meant);
+            let role = connection.role;
+            *self.unconnected(role) = 0;
             self.write(now, conn, frame);
             self.accumulator.recorder.connected(now);
         }
     }
 
     pub(super) fn connect_failed(&mut self, now: Instant, conn: ConnectionId, error: ConnectError) {
-        if let Some(connection) = self.connections.get(&conn) {
-            let cause = Cause::Connect {
-                address: connection.address.to_string(),
-                error: error.message,
-            };
-            self.disconnect(now, conn, cause);
+        let Some(connection) = self.connections.get(&conn) else {
+            return;
+        };
+        let (role, address) = (connection.role, connection.address.clone());
+        *self.unconnected(role) += 1;
+        let cause = error.clone().cause(address.to_string());
+        match error {
+            ConnectError::Unresolved(error) => self.name_unresolved(address, error),
+            ConnectError::Unreachable(_) => self.name_resolved(),
         }
+        self.disconnect(now, conn, cause);
     }
 
     /// Queues the frame of the connection's latest request.
@@ -174,6 +195,7 @@ impl Sender {
                 node.not_before = now + wait;
                 self.timers.arm(Timer::Node(id), node.not_before);
                 if connection.role == Role::Leader(id) {
+                    node.trouble = Some(cause.clone());
                     self.set_node_stalled(id, true);
                     self.doubt_node(id);
                 }
@@ -372,12 +394,15 @@ impl Sender {
         match response.error_code {
             ErrorCode::NONE => {
                 connection.negotiated(&response);
+                self.control.brokers_compare = connection.compares();
                 let address = connection.address.to_string();
                 let role = connection.role;
                 match role.node() {
                     Some(id) => {
-                        self.nodes.entry(id).or_default().failures = 0;
+                        let node = self.nodes.entry(id).or_default();
+                        node.failures = 0;
                         if role == Role::Leader(id) {
+                            node.trouble = None;
                             self.set_node_stalled(id, false);
                         }
                     }
@@ -387,8 +412,14 @@ impl Sender {
                 Ok(())
             }
             ErrorCode::UNSUPPORTED_VERSION if version > 0 => {
-                let frame = connection.negotiate_again(&self.client_id, deadline);
+                let frame = connection.negotiate_again(&self.client_id, deadline, &response);
                 self.write(now, conn, frame);
+                Ok(())
+            }
+            ErrorCode::REBOOTSTRAP_REQUIRED
+                if self.config.cluster_check && connection.expects.is_some() =>
+            {
+                self.misrouted(now, conn);
                 Ok(())
             }
             code => Err(format!("it refuses ApiVersions: {code}")),

@@ -5,6 +5,8 @@
 
 mod acknowledge;
 mod barrier;
+mod bootstrap;
+mod cluster;
 mod control;
 mod drain;
 mod links;
@@ -46,12 +48,15 @@ const MAX_EVENTS: usize = 256;
 /// What the driver is to do.
 #[derive(Debug)]
 pub enum Action {
-    /// Resolve the name and connect, trying all its addresses in turn.
+    /// Resolve the name and connect, trying all its addresses in turn, the one used last behind the others.
     Connect {
         /// Names the connection from now on.
         conn: ConnectionId,
         /// Where to.
         address: Address,
+        /// Connect to the canonical names of the name's addresses, as
+        /// `client.dns.lookup=resolve_canonical_bootstrap_servers_only` asks for at bootstrap servers.
+        canonical: bool,
         /// The longest time for each address.
         setup_timeout: Duration,
     },

@@ -25,7 +25,7 @@ impl Sender {
             Timer::Connection(conn) => self.connection_due(now, conn),
             Timer::Availability(node) => self.weigh_without(now, node),
             // What they stand for is looked at whenever anything happens.
-            Timer::Node(_) | Timer::Control | Timer::Close => {}
+            Timer::Node(_) | Timer::Control | Timer::Resolving | Timer::Close => {}
         }
     }
 
@@ -113,6 +113,9 @@ impl Sender {
             .topics
             .get(topic)
             .and_then(|entry| entry.topic.trouble());
+        let of_leader = queue
+            .leader
+            .and_then(|node| self.nodes.get(&node)?.trouble.clone());
         let no_leader = queue.leader.is_none().then(|| Cause::NoLeader {
             topic: Arc::clone(topic),
             partition: queue.partition.index,
@@ -120,6 +123,7 @@ impl Sender {
         ErrorKind::DeliveryTimeout {
             waited,
             cause: of_topic
+                .or(of_leader)
                 .or_else(|| self.accumulator.trouble())
                 .or(no_leader),
         }
@@ -149,9 +153,9 @@ impl Sender {
         self.tell_decided(id);
     }
 
-    /// The topic was made anew: its log knows none of our sequences. What may be in the old log
+    /// The topic was made anew, or is another cluster's: its log knows none of our sequences. What may be in the old log
     /// stays in doubt, the rest begins a new sequence.
-    pub(super) fn begin_anew(&mut self, now: Instant, id: PartitionId) {
+    pub(super) fn begin_anew(&mut self, now: Instant, id: PartitionId, why: Unresolved) {
         let queue = self.queue(id);
         queue.confirmed = false;
         queue.log_append_time = None;
@@ -161,7 +165,7 @@ impl Sender {
         };
         queue.sequences.want_bump(Some(ErrorCode::UNKNOWN_TOPIC_ID));
         if self.config.enable_idempotence {
-            self.cannot_tell(now, id, Unresolved::TopicRecreated);
+            self.cannot_tell(now, id, why);
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Availability(i32),
     /// The next attempt at a control connection, metadata or a producer id.
     Control,
+    /// `bootstrap.resolve.timeout.ms`.
+    Resolving,
     /// The end of `close`'s timeout.
     Close,
 }

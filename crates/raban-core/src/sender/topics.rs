@@ -13,7 +13,7 @@ use crate::accumulator::partition::{Partition, PartitionId};
 use crate::accumulator::topic::{PartitionInfo, Partitions, TopicView};
 use crate::config::Address;
 use crate::connection::ConnectionId;
-use crate::error::Cause;
+use crate::error::{Cause, Unresolved};
 use crate::idempotence::Sequences;
 use crate::metadata::{PartitionNews, TopicNews};
 use crate::time::Instant;
@@ -110,7 +110,7 @@ impl Sender {
         let mut leaderless = false;
         for (index, id) in queues.iter().enumerate() {
             if recreated {
-                self.begin_anew(now, *id);
+                self.begin_anew(now, *id, Unresolved::TopicRecreated);
             }
             // A partition that is gone has no leader any more.
             let (leader, epoch) = news
@@ -183,7 +183,7 @@ impl Sender {
     }
 
     /// Follows the leader, unless the news is older than what is known (KIP-320).
-    fn move_to_leader(
+    pub(super) fn move_to_leader(
         &mut self,
         now: Instant,
         id: PartitionId,

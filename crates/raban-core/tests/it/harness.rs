@@ -92,6 +92,8 @@ pub(crate) struct Harness {
     pub(crate) producer_id_errors: VecDeque<ErrorCode>,
     pub(crate) newest_produce: i16,
     pub(crate) reachable: bool,
+    /// Hosts whose names have no address.
+    pub(crate) unresolved: Vec<String>,
     /// ApiVersions isn't answered.
     pub(crate) silent: bool,
     pub(crate) connections: Vec<ConnectionId>,
@@ -109,12 +111,31 @@ pub(crate) struct Harness {
     pub(crate) record_errors: Vec<BatchIndexAndErrorMessage>,
     /// Metadata is answered with this.
     pub(crate) metadata_error: ErrorCode,
+    /// What Metadata says, and what brokers compare themselves with.
+    pub(crate) cluster_id: Option<&'static str>,
+    /// The cluster of the bootstrap server, if it is another one than that of the brokers.
+    pub(crate) bootstrap_cluster_id: Option<&'static str>,
+    /// Brokers whose addresses lead to another one.
+    pub(crate) misrouted: Vec<i32>,
+    /// The newest ApiVersions that brokers know.
+    pub(crate) newest_api_versions: i16,
+    /// Requests for ApiVersions: their version, and whom they are meant for.
+    pub(crate) introductions: Vec<(i16, Option<String>, i32)>,
     /// Hosts that were connected to, in order.
     pub(crate) connected_to: Vec<String>,
+    /// When connections were asked for, and how long each may take.
+    pub(crate) attempts: Vec<(Instant, Duration)>,
+    /// Hosts whose canonical names were to be connected to.
+    pub(crate) canonical: Vec<String>,
+    /// The topics that each Metadata request names.
+    pub(crate) asked_topics: Vec<Vec<String>>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
+    hosts: BTreeMap<ConnectionId, String>,
     /// Answers by connection and correlation id, behind those of earlier Produce requests.
     answers: VecDeque<(ConnectionId, i32, Bytes)>,
+    /// Those that were given.
+    pub(crate) producer_ids: Vec<i64>,
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
@@ -161,6 +182,7 @@ impl Harness {
             producer_id_errors: VecDeque::new(),
             newest_produce: 13,
             reachable: true,
+            unresolved: Vec::new(),
             silent: false,
             connections: Vec::new(),
             metadata_requests: 0,
@@ -171,9 +193,19 @@ impl Harness {
             error_base_offset: -1,
             record_errors: Vec::new(),
             metadata_error: ErrorCode::NONE,
+            cluster_id: None,
+            bootstrap_cluster_id: None,
+            misrouted: Vec::new(),
+            newest_api_versions: 4,
+            introductions: Vec::new(),
             connected_to: Vec::new(),
+            attempts: Vec::new(),
+            canonical: Vec::new(),
+            asked_topics: Vec::new(),
             questions: Vec::new(),
+            hosts: BTreeMap::new(),
             answers: VecDeque::new(),
+            producer_ids: Vec::new(),
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
@@ -228,16 +260,34 @@ impl Harness {
     pub(crate) fn run(&mut self) {
         self.sender.handle_wakeup(self.now);
         while let Some(action) = self.sender.poll_action() {
+            if let Action::Connect {
+                address,
+                canonical,
+                setup_timeout,
+                ..
+            } = &action
+            {
+                self.attempts.push((self.now.instant, *setup_timeout));
+                if *canonical {
+                    self.canonical.push(address.host.clone());
+                }
+            }
             match action {
+                Action::Connect { conn, address, .. }
+                    if self.unresolved.contains(&address.host) =>
+                {
+                    self.connected_to.push(address.host);
+                    let error = ConnectError::Unresolved("no such name".to_owned());
+                    self.sender.handle_connect_failed(self.now, conn, error);
+                }
                 Action::Connect { conn, address, .. } if self.reachable => {
+                    self.hosts.insert(conn, address.host.clone());
                     self.connected_to.push(address.host);
                     self.connections.push(conn);
                     self.sender.handle_connected(self.now, conn);
                 }
                 Action::Connect { conn, .. } => {
-                    let error = ConnectError {
-                        message: "connection refused".to_owned(),
-                    };
+                    let error = ConnectError::Unreachable("connection refused".to_owned());
                     self.sender.handle_connect_failed(self.now, conn, error);
                 }
                 Action::Write { conn, token, frame } => {
@@ -278,13 +328,33 @@ impl Harness {
         match ApiKey::try_from(header.api_key).unwrap() {
             ApiKey::ApiVersions if self.silent => {}
             ApiKey::ApiVersions => {
-                let response = self.api_versions();
+                let mut response = self.api_versions();
+                if version > self.newest_api_versions {
+                    response.error_code = ErrorCode::UNSUPPORTED_VERSION;
+                    self.introductions.push((version, None, -1));
+                    self.reply::<ApiVersionsRequest>(conn, 0, id, &response);
+                    return;
+                }
+                let request = ApiVersionsRequest::decode(version, &mut reader).unwrap();
+                let other = request.cluster_id.is_some()
+                    && request.cluster_id.as_deref() != self.cluster_id;
+                if other || self.misrouted.contains(&request.node_id) {
+                    response.error_code = ErrorCode::REBOOTSTRAP_REQUIRED;
+                }
+                self.introductions
+                    .push((version, request.cluster_id, request.node_id));
                 self.reply::<ApiVersionsRequest>(conn, version, id, &response);
             }
             ApiKey::Metadata => {
                 self.metadata_requests += 1;
                 let request = MetadataRequest::decode(version, &mut reader).unwrap();
-                let response = self.metadata(&request);
+                let topics = request.topics.iter().flatten();
+                let names = topics.map(|topic| topic.name.clone().unwrap());
+                self.asked_topics.push(names.collect());
+                let mut response = self.metadata(&request);
+                if self.hosts[&conn] == "broker" && self.bootstrap_cluster_id.is_some() {
+                    response.cluster_id = self.bootstrap_cluster_id.map(str::to_owned);
+                }
                 self.reply::<MetadataRequest>(conn, version, id, &response);
             }
             ApiKey::InitProducerId => {
@@ -293,6 +363,7 @@ impl Harness {
                     .pop_front()
                     .unwrap_or(ErrorCode::NONE);
                 self.next_producer_id += 1;
+                self.producer_ids.push(self.next_producer_id);
                 let response = InitProducerIdResponse {
                     error_code: error,
                     producer_id: self.next_producer_id,
@@ -327,7 +398,7 @@ impl Harness {
             api_keys: vec![
                 range(ApiKey::Produce, self.newest_produce),
                 range(ApiKey::Metadata, 13),
-                range(ApiKey::ApiVersions, 4),
+                range(ApiKey::ApiVersions, self.newest_api_versions),
                 range(ApiKey::InitProducerId, 5),
                 range(ApiKey::DescribeProducers, 0),
                 range(ApiKey::ListOffsets, 11),
@@ -382,6 +453,7 @@ impl Harness {
             brokers,
             topics,
             error_code: self.metadata_error,
+            cluster_id: self.cluster_id.map(str::to_owned),
             ..MetadataResponse::default()
         }
     }

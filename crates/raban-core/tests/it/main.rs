@@ -3,9 +3,12 @@
 
 mod harness;
 
+mod bootstrap;
 mod broker_log;
 mod close;
+mod cluster;
 mod config;
+mod connections;
 mod doubt;
 mod flush;
 mod idempotence;

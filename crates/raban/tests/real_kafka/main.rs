@@ -7,6 +7,7 @@ mod campaign;
 mod clients;
 mod deciding;
 mod metrics;
+mod misrouted;
 mod partitioners;
 mod refused;
 mod support;

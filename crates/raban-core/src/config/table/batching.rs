@@ -32,10 +32,14 @@ pub(super) const ROWS: &[Setting] = &[
     )
     .valid(Valid::OneOfAnyCase(&["FULL", "INCREMENTAL"]))
     .treatment(Treatment::Accepted(
-        "raban always allocates as records arrive, never batch.size ahead, which is what `incremental` asks for",
+        "raban allocates as records arrive, as `incremental` asks for, and batch.size at once only where the partition's \
+         batch before was full; it waits for memory no sooner than with `full`",
     ))
     .already_so(&["incremental"])
-    .doc("Whether a batch's memory is allocated whole when it opens (full) or as it fills (incremental)."),
+    .doc(
+        "Whether a batch takes batch.size of buffer.memory when it opens (full, the Java client's default), so that \
+         memory goes by the number of partitions in use, or memory as it fills (incremental).",
+    ),
     Setting::new("max.request.size", Int, Some("1048576"), Medium)
         .valid(Valid::AtLeast(0))
         .aliases(&["message.max.bytes"])

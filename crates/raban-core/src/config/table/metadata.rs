@@ -35,11 +35,12 @@ pub(super) const ROWS: &[Setting] = &[
          metadata.recovery.strategy=rebootstrap.",
     ),
     Setting::new("metadata.cluster.check.enable", Boolean, Some("true"), Low)
-        .treatment(Treatment::Accepted(
-            "raban does not compare the cluster id of each connection yet",
-        ))
-        .already_so(&["false"])
-        .doc("Whether a connection that turns out to lead to another cluster or broker is closed."),
+        .doc(
+            "Whether each connection to a broker known from metadata says which cluster and broker it is meant for, so \
+             that a broker (Kafka 4.4 or later) which is another one refuses it (KIP-1242). Then it is closed, and the \
+             bootstrap servers are asked for metadata. With older brokers only the cluster's id in metadata is compared, \
+             which the Java client doesn't do. Without effect with metadata.recovery.strategy=none.",
+        ),
     Setting::new("config.providers", List, Some(""), Low)
         .treatment(Treatment::Refused(
             "raban loads no Java classes, so ${provider:key} would stay as it is. Write the values themselves, or let \

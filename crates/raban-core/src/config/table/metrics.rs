@@ -18,7 +18,8 @@ pub(super) const ROWS: &[Setting] = &[
         Low,
     )
     .treatment(Treatment::Accepted(
-        "raban loads no Java classes and has no JMX; delivery is not affected",
+        "raban loads no Java classes and has no JMX; metrics are had from Producer::metrics, Builder::metrics_reporter \
+         and statistics.interval.ms",
     ))
     .already_so(&[""])
     .doc("Java classes that metrics are reported to."),
@@ -28,10 +29,10 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("metrics.recording.level", String, Some("INFO"), Low)
         .valid(Valid::OneOf(&["INFO", "DEBUG", "TRACE"]))
         .treatment(Treatment::Accepted(
-            "raban keeps all of its metrics at every level",
+            "all metrics of the producer are of level INFO, in the Java client too, so that no level adds any",
         ))
         .already_so(&["INFO"])
-        .doc("How detailed metrics are."),
+        .doc("Up to which level metrics are recorded. Kafka Streams has metrics of other levels than INFO, producers don't."),
     Setting::new("metrics.sample.window.ms", Long, Some("30000"), Low)
         .valid(Valid::AtLeast(0))
         .doc("The length in milliseconds of a metric's sample."),

@@ -2,7 +2,7 @@
 
 use crate::config::setting::Importance::{High, Low, Medium};
 use crate::config::setting::SettingType::{Int, List, Long, String};
-use crate::config::setting::{Setting, Treatment, Valid};
+use crate::config::setting::{Setting, Valid};
 
 pub(super) const ROWS: &[Setting] = &[
     Setting::new("bootstrap.servers", List, None, High)
@@ -15,20 +15,26 @@ pub(super) const ROWS: &[Setting] = &[
         ),
     Setting::new("bootstrap.resolve.timeout.ms", Long, Some("0"), High)
         .valid(Valid::AtLeast(0))
-        .treatment(Treatment::Accepted(
-            "raban resolves names in the background and tries again for as long as records wait, up to max.block.ms",
-        ))
-        .doc("How long in milliseconds the names in bootstrap.servers may take to resolve."),
+        .doc(
+            "How long in milliseconds names in bootstrap.servers may fail to resolve, counted from the first attempt, \
+             before records fail at once; 0: one attempt at each. One name that resolves is enough. Names are tried on, \
+             and records are accepted again once one resolves. The Java client with 0 resolves in its constructor and \
+             fails there with ConfigException; with more it resolves in the background, and after that time each call \
+             fails with BootstrapResolutionException until the client is made anew (KIP-909).",
+        ),
     Setting::new("client.dns.lookup", String, Some("use_all_dns_ips"), Medium)
         .valid(Valid::OneOf(&[
             "use_all_dns_ips",
             "resolve_canonical_bootstrap_servers_only",
         ]))
-        .treatment(Treatment::Accepted(
-            "raban always tries every address of a name in turn; canonical names matter to Kerberos alone",
-        ))
-        .already_so(&["use_all_dns_ips"])
-        .doc("How names are resolved: try all addresses in turn, or expand bootstrap servers to their canonical names."),
+        .doc(
+            "How names are resolved. use_all_dns_ips: all addresses of a name are tried. Each connection resolves the \
+             name anew and tries all its addresses in turn, beginning behind the one that was used last; the Java \
+             client tries one address with each attempt, and resolves again when all were tried or a connection was \
+             lost. resolve_canonical_bootstrap_servers_only: each name in bootstrap.servers is resolved to its \
+             addresses, these to their canonical names (reverse lookup), and those are connected to in turn; other \
+             brokers as with use_all_dns_ips.",
+        ),
     Setting::new("client.id", String, Some(""), Medium)
         .doc("The name that brokers put in their logs, metrics and quotas for this producer."),
     Setting::new("client.rack", String, Some(""), Low)
@@ -43,8 +49,9 @@ pub(super) const ROWS: &[Setting] = &[
     )
     .valid(Valid::AtLeast(0))
     .doc(
-        "How long in milliseconds a connection may take to be set up. The time doubles with each failure in a row, up \
-         to socket.connection.setup.timeout.max.ms.",
+        "How long in milliseconds a connection to one address may take to be set up, and the resolution of its name, \
+         which the Java client waits for without limit. The time doubles with each failed attempt in a row, up to \
+         socket.connection.setup.timeout.max.ms.",
     ),
     Setting::new(
         "socket.connection.setup.timeout.max.ms",

@@ -28,10 +28,10 @@ pub(super) const ROWS: &[Setting] = &[
         .doc("How connections are secured: PLAINTEXT, SSL (that is TLS), SASL_PLAINTEXT or SASL_SSL."),
     Setting::new("security.providers", String, None, Low)
         .treatment(Treatment::Accepted(
-            "it configures the Java virtual machine, and there is none here",
+            "it adds providers of cryptography to the Java virtual machine, and there is none here",
         ))
         .already_so(&[""])
-        .doc("Java classes that provide security algorithms."),
+        .doc("Java classes that each add a provider of cryptography to the virtual machine."),
     tls("ssl.cipher.suites", List, Some(""), Low)
         .doc("The cipher suites that may be used; empty: all that the protocol's version offers."),
     tls("ssl.enabled.protocols", List, Some("TLSv1.2,TLSv1.3"), Medium)
