@@ -74,3 +74,27 @@ impl raban_core::Clock for Clock {
         now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raban_core::Clock as _;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_recent_is_less_than_a_millisecond_old() {
+        let clock = Clock::new();
+        let mut reused = 0;
+        // Long enough for the processor's counter to be trusted, where it is used.
+        while ORIGIN.elapsed() < Duration::from_millis(300) {
+            let before = clock.now();
+            let recent = clock.recent();
+            assert!(before.instant - recent.instant < Duration::from_millis(1));
+            assert!((before.wall_ms - recent.wall_ms).abs() <= 1);
+            reused += usize::from(recent.instant < before.instant);
+        }
+        if ticks::in_half_a_millisecond().is_some() {
+            assert!(reused > 0);
+        }
+    }
+}
