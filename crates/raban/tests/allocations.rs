@@ -1,6 +1,8 @@
 //! What is allocated for records: nothing for each, a fixed number for each batch. A binary of its own, since the
 //! allocator counts what the whole process does, the embedded broker included.
 
+#![allow(clippy::unwrap_used)]
+
 use std::alloc::System;
 use std::time::Duration;
 
@@ -44,7 +46,7 @@ fn records_are_free_and_batches_cost_a_fixed_number() {
             builder.set(key, value)
         });
     let producer = builder
-        .bootstrap_servers(&broker.bootstrap_servers())
+        .bootstrap_servers(broker.bootstrap_servers())
         .build()
         .unwrap();
     let topic = producer.topic("t");
