@@ -219,8 +219,8 @@ impl Settler {
 
     fn delivered(&mut self, line: u64, metadata: &RecordMetadata, delivery: &Delivery) {
         let partition = metadata.partition;
-        let bytes =
-            metadata.serialized_key_size.unwrap_or(0) + metadata.serialized_value_size.unwrap_or(0);
+        let bytes = metadata.serialized_key_size().unwrap_or(0)
+            + metadata.serialized_value_size().unwrap_or(0);
         self.summary.count_delivered(partition, bytes as u64);
         let trail = delivery.trail().filter(|_| self.tell_retried);
         let trail = trail.map(|trail| {

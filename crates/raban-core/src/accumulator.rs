@@ -13,6 +13,7 @@ pub(crate) mod ratio;
 mod settling;
 pub(crate) mod signal;
 pub(crate) mod topic;
+mod view;
 pub(crate) mod waits;
 
 use std::collections::BTreeMap;
@@ -35,8 +36,8 @@ use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
 use self::signal::Signal;
-use self::topic::TopicView;
 pub use self::topic::{PartitionInfo, Topic};
+use self::topic::{Partitions, TopicView};
 use self::waits::{WaitId, Waits};
 use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
@@ -47,7 +48,7 @@ use crate::mutant::Mutant;
 use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
 use crate::sync::{Mutex, OnceLock, RwLock};
-use crate::time::{Instant, Now};
+use crate::time::{Clock, Instant, Now};
 use crate::told::{Callback, CallbackSlot, Listener};
 
 /// Room of a partition's first buffer, when nothing tells that its batches will be large.
@@ -57,6 +58,8 @@ const FIRST_BUFFER: usize = 1024;
 #[derive(Debug)]
 pub struct Accumulator {
     config: Arc<Config>,
+    /// The smaller of `max.request.size` and `buffer.memory`.
+    largest_record: usize,
     seed: u64,
     topics: RwLock<BTreeMap<Arc<str>, Arc<Topic>>>,
     pub(crate) signal: Arc<Signal>,
@@ -104,6 +107,7 @@ impl Accumulator {
         let memory = Memory::new(config.buffer_memory, config.batch_size, Arc::clone(&waits));
         Arc::new(Self {
             seed,
+            largest_record: config.max_request_size.min(config.buffer_memory),
             topics: RwLock::default(),
             signal: Arc::default(),
             memory: Arc::new(memory),
@@ -156,12 +160,12 @@ impl Accumulator {
     /// What it would have to wait for, or why it will never be accepted.
     pub fn try_enqueue(
         &self,
-        now: Now,
+        clock: &impl Clock,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
     ) -> Result<Delivery, TryEnqueueError> {
-        self.enqueue(now, topic, record, None, &mut None)
-            .map_err(|blocked| match blocked {
+        self.enqueue(clock, topic, record, None, &mut None)
+            .map_err(|blocked| match *blocked {
                 Blocked::Memory { .. } => TryEnqueueError::Full,
                 Blocked::Metadata { .. } => {
                     self.signal.topic(topic);
@@ -172,141 +176,140 @@ impl Accumulator {
     }
 
     /// `chosen` is what a partitioner chose for the record at an earlier try.
+    #[inline(always)]
     fn enqueue(
         &self,
-        now: Now,
+        clock: &impl Clock,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
         call: Option<WaitId>,
         chosen: &mut Option<i32>,
-    ) -> Result<Delivery, Blocked> {
+    ) -> Result<Delivery, Box<Blocked>> {
         if self.generations.is_closing() {
             return Err(ErrorKind::Closed.into());
         }
-        let measured = self.validate(now, record)?;
-        let view = topic.view();
-        let partitions = match &*view {
-            TopicView::Known(partitions) => partitions,
-            TopicView::Refused { code, until } if now.instant < *until => {
-                return Err(Blocked::Failed(refused(topic, *code)));
-            }
-            TopicView::Unreachable(error) => return Err(Blocked::Failed(error.clone())),
-            _ => return Err(Blocked::Metadata { newer_than: 0 }),
+        let now = clock.recent();
+        let candidate = Candidate {
+            timestamp: record.timestamp.unwrap_or(now.wall_ms),
+            record: RecordRef {
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+            },
+            tag: record.tag,
+            callback: record.callback,
         };
-        let Chosen { partition, sticky } = self.choose(topic, partitions, record, chosen)?;
-        let appended = self.append(now.instant, topic, partition, &measured, call)?;
-        if sticky {
-            let Appended {
-                bytes, batch_ends, ..
-            } = appended;
-            topic
-                .sticky
-                .took(partition.index, bytes, batch_ends, partitions.choices());
-        }
-        Ok(appended.delivery)
-    }
-
-    fn validate<'a>(&self, now: Now, record: &NewRecord<'a>) -> Result<Measured<'a>, Blocked> {
-        let timestamp = record.timestamp.unwrap_or(now.wall_ms);
-        if timestamp < 0 {
-            return Err(ErrorKind::InvalidTimestamp(timestamp).into());
-        }
-        let (tag, callback) = (record.tag, record.callback);
-        let record = RecordRef {
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-        };
-        let size = record_upper_bound(&record);
-        let limits = [
-            (self.config.max_request_size, "max.request.size"),
-            (self.config.buffer_memory, "buffer.memory"),
-        ];
-        for (limit, setting) in limits {
-            if size > limit {
-                return Err(ErrorKind::RecordTooLarge {
-                    size,
-                    limit,
-                    setting,
+        self.validate(&candidate)?;
+        topic.with_view(|view| {
+            let partitions = match view {
+                TopicView::Known(partitions) => partitions,
+                TopicView::Refused { code, until } if now.instant < *until => {
+                    return Err(Blocked::Failed(refused(topic, *code)).into());
                 }
-                .into());
-            }
-        }
-        Ok(Measured {
-            timestamp,
-            record,
-            size,
-            tag,
-            callback,
+                TopicView::Unreachable(error) => return Err(Blocked::Failed(error.clone()).into()),
+                _ => return Err(Blocked::Metadata { newer_than: 0 }.into()),
+            };
+            let chosen = self.choose(topic, partitions, record, chosen)?;
+            self.append(clock, topic, partitions, &chosen, &candidate, call)
         })
     }
 
+    #[inline]
+    fn validate(&self, candidate: &Candidate<'_>) -> Result<(), Box<Blocked>> {
+        if candidate.timestamp < 0 {
+            return Err(ErrorKind::InvalidTimestamp(candidate.timestamp).into());
+        }
+        let size = candidate.most();
+        if size <= self.largest_record {
+            return Ok(());
+        }
+        let (limit, setting) = match self.config.max_request_size {
+            limit if size > limit => (limit, "max.request.size"),
+            _ => (self.config.buffer_memory, "buffer.memory"),
+        };
+        Err(ErrorKind::RecordTooLarge {
+            size,
+            limit,
+            setting,
+        }
+        .into())
+    }
+
+    #[inline]
     fn append(
         &self,
-        now: Instant,
+        clock: &impl Clock,
         topic: &Topic,
-        partition: &Arc<Partition>,
-        measured: &Measured<'_>,
+        partitions: &Partitions,
+        chosen: &Chosen<'_>,
+        candidate: &Candidate<'_>,
         call: Option<WaitId>,
-    ) -> Result<Appended, Blocked> {
-        let (timestamp, record) = (measured.timestamp, &measured.record);
+    ) -> Result<Delivery, Box<Blocked>> {
+        let (timestamp, record) = (candidate.timestamp, &candidate.record);
+        let partition = chosen.partition;
         let batch_size = self.batch_limit(topic, partition);
         loop {
             let mut state = partition.lock();
             if state.open.is_none() {
-                self.open_batch(now, topic, partition, &mut state, measured.size, call)?;
+                let now = clock.now().instant;
+                self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
                 self.signal_locked(partition, &mut state);
             }
             let line = state.line();
             let open = state.open.as_mut().expect("opened above");
-            let before = open.len();
-            let len = open.len_with(timestamp, record);
+            let bytes = open.encoded_len(timestamp, record);
+            let len = open.len() + bytes;
             let takes_more = open.is_empty()
                 || (len <= batch_size && open.generation == self.generations.current());
             if !takes_more {
                 let taken = state.take_open();
                 state.filled = len > batch_size;
                 drop(state);
-                self.seal(now, partition, taken);
+                self.seal(clock.now().instant, partition, taken);
                 continue;
             }
             let grown = grown_capacity(open.capacity(), len - HEADER_LEN, batch_size);
             let more = grown - open.capacity();
             if more > 0 {
                 if !self.memory.reserve(more, line, call) {
-                    return Err(Blocked::Memory { bytes: more, line });
+                    return Err(Blocked::Memory { bytes: more, line }.into());
                 }
                 open.grow_to(grown);
                 state.held += more;
             }
             let open = state.open.as_mut().expect("opened above");
-            open.largest_record = open.largest_record.max(measured.size);
-            let delivery = open.append(timestamp, record, self.note(measured));
-            let bytes = len - before;
-            let full = len >= batch_size;
-            let sealing = if full { state.take_open() } else { None };
-            state.filled |= full;
-            drop(state);
-            self.seal(now, partition, sealing);
-            return Ok(Appended {
-                delivery,
-                bytes,
-                batch_ends: len + bytes > batch_size,
-            });
+            open.largest_record = open.largest_record.max(candidate.most());
+            let delivery = open.append(timestamp, record, self.note(candidate));
+            if chosen.sticky {
+                // Another record like it would not fit.
+                let batch_ends = len + bytes > batch_size;
+                topic
+                    .sticky
+                    .took(partition.index, bytes, batch_ends, partitions.choices());
+            }
+            if len >= batch_size {
+                let sealing = state.take_open();
+                state.filled = true;
+                drop(state);
+                self.seal(clock.now().instant, partition, sealing);
+            }
+            return Ok(delivery);
         }
     }
 
     /// What is to be remembered of a record whose outcome is told.
-    fn note(&self, measured: &Measured<'_>) -> Option<(u64, Option<Callback>)> {
+    #[inline]
+    fn note(&self, candidate: &Candidate<'_>) -> Option<(u64, Option<Callback>)> {
         let to_all = self.listener.get().is_some_and(|held| held.to_all);
-        let noted = to_all || measured.callback.is_some();
+        let noted = to_all || candidate.callback.is_some();
         noted.then(|| {
-            let callback = measured.callback.and_then(CallbackSlot::take);
-            (measured.tag, callback)
+            let callback = candidate.callback.and_then(CallbackSlot::take);
+            (candidate.tag, callback)
         })
     }
 
     /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
+    #[inline]
     fn batch_limit(&self, topic: &Topic, partition: &Partition) -> usize {
         let size = self.config.batch_size.min(topic.expected_limit());
         match self.config.codec.compression() {
@@ -325,7 +328,7 @@ impl Accumulator {
         state: &mut PartitionState,
         need: usize,
         call: Option<WaitId>,
-    ) -> Result<(), Blocked> {
+    ) -> Result<(), Box<Blocked>> {
         let batch_size = self.config.batch_size;
         let capacity = if need > batch_size {
             need
@@ -483,24 +486,23 @@ fn refused(topic: &Topic, code: ErrorCode) -> EnqueueError {
 }
 
 /// A record that may be accepted.
-struct Measured<'a> {
+struct Candidate<'a> {
     timestamp: i64,
     record: RecordRef<'a>,
-    /// The most bytes that it may come to, with its batch's header.
-    size: usize,
     tag: u64,
     callback: Option<&'a CallbackSlot>,
 }
 
-struct Appended {
-    delivery: Delivery,
-    /// What the record took in the batch.
-    bytes: usize,
-    /// Another record like it would not fit.
-    batch_ends: bool,
+impl Candidate<'_> {
+    /// The most bytes that it may come to, with its batch's header.
+    #[inline]
+    fn most(&self) -> usize {
+        record_upper_bound(&self.record)
+    }
 }
 
 /// A batch's buffer doubles up to `batch.size`, so that memory follows the bytes held.
+#[inline]
 fn grown_capacity(capacity: usize, need: usize, batch_size: usize) -> usize {
     if need <= capacity {
         capacity

@@ -55,20 +55,24 @@ impl OpenBatch {
     }
 
     /// Bytes of the whole batch, header included.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         HEADER_LEN + self.records.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Bytes of the whole batch once the record was appended.
-    pub(crate) fn len_with(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
-        self.len() + self.records.encoded_len(timestamp, record)
+    /// Bytes that the record would add.
+    #[inline]
+    pub(crate) fn encoded_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+        self.records.encoded_len(timestamp, record)
     }
 
     /// Bytes the buffer can hold: what the batch counts for in `buffer.memory`.
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.records.capacity()
     }
@@ -78,6 +82,7 @@ impl OpenBatch {
     }
 
     /// Appends a record, noted or not.
+    #[inline]
     pub(crate) fn append(
         &mut self,
         timestamp: i64,

@@ -9,6 +9,7 @@
 //! record, and there is one lock at a time: that of the result at hand.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -27,24 +28,27 @@ use crate::trail::Trail;
 #[must_use = "a Delivery tells whether the record was delivered: await it, or detach() it"]
 #[derive(Debug)]
 pub struct Delivery {
-    batch: Arc<BatchResult>,
+    /// `None` once the outcome was taken along with it.
+    batch: Option<Arc<BatchResult>>,
     index: u32,
-    /// Where the batch holds this handle's waker; `NO_SLOT` before the first wait.
-    slot: u32,
+    /// Where the batch holds this handle's waker, counted from 1; `NO_SLOT` before the first wait.
+    slot: NonZeroU32,
     /// -1: null.
     key_size: i32,
     value_size: i32,
     timestamp: i64,
 }
 
-const NO_SLOT: u32 = u32::MAX;
+const NO_SLOT: NonZeroU32 = NonZeroU32::MAX;
 
 /// Bytes of a key or value; -1 for null. One larger than i32::MAX was refused before: its length field couldn't hold it.
+#[inline]
 pub(crate) fn size(part: Option<&[u8]>) -> i32 {
     part.map_or(-1, |part| part.len() as i32)
 }
 
 impl Delivery {
+    #[inline]
     pub(crate) fn new(
         batch: Arc<BatchResult>,
         index: u32,
@@ -53,7 +57,7 @@ impl Delivery {
         value: Option<&[u8]>,
     ) -> Self {
         Self {
-            batch,
+            batch: Some(batch),
             index,
             slot: NO_SLOT,
             key_size: size(key),
@@ -62,22 +66,29 @@ impl Delivery {
         }
     }
 
+    #[inline]
+    fn batch(&self) -> &Arc<BatchResult> {
+        self.batch.as_ref().expect("it goes with the handle")
+    }
+
     /// The record's topic.
     pub fn topic(&self) -> &str {
-        &self.batch.topic
+        &self.batch().topic
     }
 
     /// The partition chosen for the record.
     pub fn partition(&self) -> i32 {
-        self.batch.partition
+        self.batch().partition
     }
 
     /// Whether the outcome is there.
+    #[inline]
     pub fn is_settled(&self) -> bool {
         self.settled().is_some()
     }
 
     /// The outcome, if it is there.
+    #[inline]
     pub fn try_outcome(&self) -> Option<Result<RecordMetadata, ProduceError>> {
         self.settled()
             .map(|(settled, index)| self.outcome(settled, index))
@@ -95,7 +106,7 @@ impl Delivery {
     /// The error of who would wait for the outcome where that would have no end.
     #[doc(hidden)]
     pub fn in_callback(&self) -> ProduceError {
-        let topic_partition = (Arc::clone(&self.batch.topic), self.batch.partition);
+        let topic_partition = (Arc::clone(&self.batch().topic), self.batch().partition);
         ProduceError::new(
             ErrorKind::InCallback,
             topic_partition,
@@ -108,8 +119,9 @@ impl Delivery {
     pub fn detach(self) {}
 
     /// The outcome of the batch, and the record's index in it.
+    #[inline]
     fn settled(&self) -> Option<(&Settled, u32)> {
-        let (mut batch, mut index) = (&self.batch, self.index);
+        let (mut batch, mut index) = (self.batch(), self.index);
         loop {
             match batch.decision.get()? {
                 Decision::Settled(settled) => return Some((settled, index)),
@@ -118,18 +130,36 @@ impl Delivery {
         }
     }
 
+    #[inline]
     fn outcome(&self, settled: &Settled, index: u32) -> Result<RecordMetadata, ProduceError> {
         let sizes = (self.key_size, self.value_size);
-        self.batch.outcome(settled, index, self.timestamp, sizes)
+        settled.outcome(self.batch(), index, self.timestamp, sizes)
+    }
+
+    /// The outcome if it is there. The handle's share in the batch becomes the metadata's.
+    #[inline]
+    pub fn into_outcome(mut self) -> Option<Result<RecordMetadata, ProduceError>> {
+        while self.follow_split() {}
+        let batch = self.batch.take()?;
+        let Some(Decision::Settled(settled)) = batch.decision.get() else {
+            self.batch = Some(batch);
+            return None;
+        };
+        let sizes = (self.key_size, self.value_size);
+        Some(match settled.place(self.index, self.timestamp) {
+            Ok(place) => Ok(RecordMetadata::new(batch, place, sizes)),
+            Err(error) => Err(error.clone()),
+        })
     }
 
     /// Holds on to the result that has the record now; true if that is another one.
+    #[inline]
     fn follow_split(&mut self) -> bool {
-        let Some(Decision::Split(parts)) = self.batch.decision.get() else {
+        let Some(Decision::Split(parts)) = self.batch().decision.get() else {
             return false;
         };
         let (part, index) = part_of(parts, self.index);
-        self.batch = Arc::clone(part);
+        self.batch = Some(Arc::clone(part));
         self.index = index;
         self.slot = NO_SLOT;
 
@@ -147,7 +177,8 @@ impl Future for Delivery {
             if let Some((settled, index)) = this.settled() {
                 return Poll::Ready(this.outcome(settled, index));
             }
-            if this.batch.register(&mut this.slot, cx.waker()) {
+            let batch = this.batch.as_ref().expect("it goes with the handle");
+            if batch.register(&mut this.slot, cx.waker()) {
                 return Poll::Pending;
             }
         }
@@ -156,8 +187,14 @@ impl Future for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        while !self.batch.leave() && self.follow_split() {}
+        while self.batch.as_ref().is_some_and(|batch| !batch.leave()) && self.follow_split() {}
     }
+}
+
+/// An acknowledged record's offset and timestamp.
+pub(crate) struct Place {
+    pub(crate) offset: Option<i64>,
+    pub(crate) timestamp: i64,
 }
 
 /// How a batch ended.
@@ -171,6 +208,39 @@ pub(crate) enum Settled {
         trail: Option<Arc<Trail>>,
     },
     Failed(ProduceError),
+}
+
+impl Settled {
+    /// Where the record at this place of its batch is, or why it isn't there.
+    #[inline]
+    fn place(&self, index: u32, timestamp: i64) -> Result<Place, &ProduceError> {
+        match self {
+            Self::Acknowledged {
+                base_offset,
+                log_append_time,
+                ..
+            } => Ok(Place {
+                offset: base_offset.map(|base| base + i64::from(index)),
+                timestamp: log_append_time.unwrap_or(timestamp),
+            }),
+            Self::Failed(error) => Err(error),
+        }
+    }
+
+    /// The outcome of the record at this place of its batch, of this timestamp and with these sizes of key and value.
+    #[inline]
+    fn outcome(
+        &self,
+        batch: &Arc<BatchResult>,
+        index: u32,
+        timestamp: i64,
+        sizes: (i32, i32),
+    ) -> Result<RecordMetadata, ProduceError> {
+        match self.place(index, timestamp) {
+            Ok(place) => Ok(RecordMetadata::new(Arc::clone(batch), place, sizes)),
+            Err(error) => Err(error.clone()),
+        }
+    }
 }
 
 /// What became of a batch's result.
@@ -223,39 +293,14 @@ impl BatchResult {
         })
     }
 
-    /// The outcome of the record at this place, of this timestamp and with these sizes of key and value.
-    fn outcome(
-        &self,
-        settled: &Settled,
-        index: u32,
-        timestamp: i64,
-        (key_size, value_size): (i32, i32),
-    ) -> Result<RecordMetadata, ProduceError> {
-        match settled {
-            Settled::Acknowledged {
-                base_offset,
-                log_append_time,
-                ..
-            } => Ok(RecordMetadata {
-                topic: Arc::clone(&self.topic),
-                partition: self.partition,
-                offset: base_offset.map(|base| base + i64::from(index)),
-                timestamp: log_append_time.unwrap_or(timestamp),
-                serialized_key_size: usize::try_from(key_size).ok(),
-                serialized_value_size: usize::try_from(value_size).ok(),
-            }),
-            Settled::Failed(error) => Err(error.clone()),
-        }
-    }
-
     /// Tells the outcomes of records of a settled batch.
-    fn tell(&self, notes: Vec<Note>, listener: &dyn Listener) {
+    fn tell(self: &Arc<Self>, notes: Vec<Note>, listener: &dyn Listener) {
         let Some(Decision::Settled(settled)) = self.decision.get() else {
             return;
         };
         for note in notes {
             let sizes = (note.key_size, note.value_size);
-            let outcome = self.outcome(settled, note.index, note.timestamp, sizes);
+            let outcome = settled.outcome(self, note.index, note.timestamp, sizes);
             listener.told(note.tag, outcome, note.callback);
         }
     }
@@ -268,7 +313,7 @@ impl BatchResult {
     /// Settles all records at once, tells of those that are noted, and wakes whoever waits. Returns how
     /// many handles nobody holds any more. Deciding twice is a bug.
     pub(crate) fn settle(
-        &self,
+        self: &Arc<Self>,
         settled: Settled,
         notes: Vec<Note>,
         listener: Option<&dyn Listener>,
@@ -314,6 +359,7 @@ impl BatchResult {
     }
 
     /// Counts a dropped handle; false after the decision.
+    #[inline]
     fn leave(&self) -> bool {
         self.decision.get().is_none()
             && self.unobserved.fetch_add(1, Ordering::AcqRel) & DECIDED == 0
@@ -321,17 +367,18 @@ impl BatchResult {
 
     /// Has `waker` woken by the decision; false if that was made before. One slot a handle, so that
     /// polling again and again takes no more room.
-    fn register(&self, slot: &mut u32, waker: &Waker) -> bool {
+    fn register(&self, slot: &mut NonZeroU32, waker: &Waker) -> bool {
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked at under the lock: who decides takes the wakers after that.
         if self.decision.get().is_some() {
             return false;
         }
-        if let Some(held) = wakers.get_mut(*slot as usize) {
+        if let Some(held) = wakers.get_mut(slot.get() as usize - 1) {
             held.clone_from(waker);
         } else {
-            *slot = u32::try_from(wakers.len()).unwrap_or(NO_SLOT);
             wakers.push(waker.clone());
+            let last = u32::try_from(wakers.len()).ok();
+            *slot = last.and_then(NonZeroU32::new).unwrap_or(NO_SLOT);
         }
         true
     }

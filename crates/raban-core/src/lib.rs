@@ -64,7 +64,7 @@ pub use partitioner::{
 };
 pub use record::{Header, NewRecord, RecordMetadata};
 pub use sender::{Action, Sender};
-pub use time::{Instant, Now};
+pub use time::{Clock, Instant, Now};
 pub use told::{Callback, CallbackSlot, Listener};
 pub use trail::{Attempt, AttemptOutcome, Found, Resolution, ResolvedBy, Trail};
 

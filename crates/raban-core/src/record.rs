@@ -1,9 +1,11 @@
 //! What goes in, a record, and what comes back for it, its metadata.
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use raban_protocol::record_batch::Header;
 
+use crate::delivery::{BatchResult, Place};
 use crate::told::CallbackSlot;
 
 /// A serialized record on its way into a batch. It borrows: the bytes are copied once, on acceptance.
@@ -26,11 +28,11 @@ pub struct NewRecord<'a> {
 }
 
 /// Where an acknowledged record lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordMetadata {
-    /// The topic.
-    pub topic: Arc<str>,
+    /// Its batch's, which knows the topic: handed over by the record's handle, it costs no count.
+    pub(crate) batch: Arc<BatchResult>,
     /// The partition.
     pub partition: i32,
     /// The offset in the partition; `None` with `acks=0`, where no broker tells it.
@@ -38,8 +40,72 @@ pub struct RecordMetadata {
     /// Milliseconds since the Unix epoch: the broker's append time where the topic says
     /// `message.timestamp.type=LogAppendTime`, else the record's own.
     pub timestamp: i64,
+    /// -1: null.
+    key_size: i32,
+    value_size: i32,
+}
+
+impl RecordMetadata {
+    /// Sizes are -1 for null.
+    #[inline]
+    pub(crate) fn new(
+        batch: Arc<BatchResult>,
+        place: Place,
+        (key_size, value_size): (i32, i32),
+    ) -> Self {
+        Self {
+            partition: batch.partition,
+            batch,
+            offset: place.offset,
+            timestamp: place.timestamp,
+            key_size,
+            value_size,
+        }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.batch.topic
+    }
+
     /// Bytes of the serialized key; `None` for a null key.
-    pub serialized_key_size: Option<usize>,
+    pub fn serialized_key_size(&self) -> Option<usize> {
+        usize::try_from(self.key_size).ok()
+    }
+
     /// Bytes of the serialized value; `None` for a null value.
-    pub serialized_value_size: Option<usize>,
+    pub fn serialized_value_size(&self) -> Option<usize> {
+        usize::try_from(self.value_size).ok()
+    }
+}
+
+/// By what they tell, in whichever batch.
+impl PartialEq for RecordMetadata {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |it: &Self| {
+            (
+                it.partition,
+                it.offset,
+                it.timestamp,
+                it.key_size,
+                it.value_size,
+            )
+        };
+        self.topic() == other.topic() && told(self) == told(other)
+    }
+}
+
+impl Eq for RecordMetadata {}
+
+impl fmt::Debug for RecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordMetadata")
+            .field("topic", &self.topic())
+            .field("partition", &self.partition)
+            .field("offset", &self.offset)
+            .field("timestamp", &self.timestamp)
+            .field("serialized_key_size", &self.serialized_key_size())
+            .field("serialized_value_size", &self.serialized_value_size())
+            .finish()
+    }
 }

@@ -99,7 +99,7 @@ impl App {
         block_on(poll_fn(|cx| {
             self.accumulator.poll_enqueue(
                 cx,
-                self.now,
+                &self.now,
                 &self.topic,
                 &record(partition, value),
                 &mut wait,

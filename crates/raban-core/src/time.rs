@@ -42,6 +42,23 @@ impl Sub for Instant {
     }
 }
 
+/// Where an application's thread reads the time from: the driver's clock, or one reading of it.
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Now;
+
+    /// The time now, or that of less than a millisecond ago, if that costs less.
+    fn recent(&self) -> Now {
+        self.now()
+    }
+}
+
+impl Clock for Now {
+    fn now(&self) -> Now {
+        *self
+    }
+}
+
 /// One reading of both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {

@@ -96,6 +96,7 @@ impl Record {
 /// The most that a batch of this record alone can take, uncompressed, in bytes.
 ///
 /// This is the size that Kafka's producer compares with `max.request.size` and `buffer.memory`.
+#[inline]
 pub fn record_upper_bound(record: &RecordRef<'_>) -> usize {
     HEADER_LEN + MAX_RECORD_OVERHEAD + record.payload_len()
 }

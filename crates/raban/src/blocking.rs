@@ -43,7 +43,7 @@ impl Producer {
         shared.callbacks.intercept(&mut record);
         let new = record.as_new();
         let topic = shared.accumulator.topic(record.topic());
-        let accepted = topic.and_then(|topic| wait_for(shared.accept(&topic, new).unyielding()));
+        let accepted = topic.and_then(|topic| shared.accept_blocking(&topic, &new));
         accepted.inspect_err(|error| shared.callbacks.refused(new.tag, error))
     }
 
@@ -132,12 +132,13 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
     ///
     /// # Errors
     /// As [`Topic::enqueue`](crate::Topic::enqueue).
+    #[inline]
     pub fn enqueue(
         &self,
         key: impl Nullable<K>,
         value: impl Nullable<V>,
     ) -> Result<Delivery, EnqueueError> {
-        wait_for(self.0.record(key, value).enqueue())
+        self.0.record(key, value).enqueue_blocking()
     }
 }
 
@@ -193,6 +194,12 @@ pub(crate) fn block_on_timeout<F: Future>(future: F, timeout: Duration) -> Optio
 }
 
 fn poll_parked<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+    let mut future = pin!(future);
+    // Most are ready at once: then nothing has to be set up that wakes this thread.
+    let mut at_once = Context::from_waker(Waker::noop());
+    if let Poll::Ready(output) = future.as_mut().poll(&mut at_once) {
+        return Some(output);
+    }
     let parker = PARKER.try_with(Cell::take).ok().flatten();
     let parker = parker.unwrap_or_else(|| {
         Arc::new(Parker {
@@ -202,7 +209,6 @@ fn poll_parked<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
     });
     let waker = Waker::from(Arc::clone(&parker));
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
     let output = loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             break Some(output);

@@ -25,7 +25,16 @@ impl Delivery {
     /// # Errors
     /// Why the record failed; [`ErrorKind::InCallback`](crate::ErrorKind::InCallback) in a callback,
     /// which can't wait.
-    pub fn wait(mut self) -> Result<RecordMetadata, ProduceError> {
+    #[inline]
+    pub fn wait(self) -> Result<RecordMetadata, ProduceError> {
+        if !self.is_settled() {
+            return self.wait_long();
+        }
+        self.0.into_outcome().expect("it is settled")
+    }
+
+    #[cold]
+    fn wait_long(mut self) -> Result<RecordMetadata, ProduceError> {
         wait(&mut self).unwrap_or_else(|| Err(self.0.in_callback()))
     }
 
@@ -44,6 +53,7 @@ impl Delivery {
     }
 
     /// Whether the outcome is there.
+    #[inline]
     pub fn is_settled(&self) -> bool {
         self.0.is_settled()
     }

@@ -45,7 +45,7 @@
 //! # Features
 //! `gzip`, `snappy`, `lz4`, `zstd` (pure Rust) and `json` are on by default; `zstd-c` takes C zstd,
 //! `uuid` serializes that crate's type, `embedded` adds the broker.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod admin;
 pub mod blocking;
@@ -65,6 +65,7 @@ mod reporter;
 mod resolver;
 mod serializer;
 mod signal;
+mod ticks;
 mod topic;
 mod trace_context;
 mod transport;

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use raban_core::config::Settings;
@@ -16,7 +16,7 @@ use raban_core::{
     PartitionInfo, ProduceError, Purge, RecordMetadata,
 };
 
-use crate::blocking;
+use crate::blocking::{self, wait_for};
 use crate::builder::{Builder, Keep, StartError};
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
@@ -341,6 +341,28 @@ impl Shared {
         }
     }
 
+    /// Accepts a record on a thread that waits for this alone.
+    #[inline]
+    pub(crate) fn accept_blocking(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+    ) -> Result<Delivery, EnqueueError> {
+        let mut wait = EnqueueWait::default();
+        let mut poll = |cx: &mut Context<'_>| {
+            let clock = &self.clock;
+            self.accumulator
+                .poll_enqueue(cx, clock, topic, record, &mut wait)
+        };
+        // Mostly there is nothing to wait for.
+        let mut at_once = Context::from_waker(Waker::noop());
+        let accepted = match poll(&mut at_once) {
+            Poll::Ready(accepted) => accepted,
+            Poll::Pending => wait_for(poll_fn(poll)),
+        };
+        accepted.map(Delivery)
+    }
+
     /// Accepts a record that the interceptors have seen, and lets them hear if it isn't.
     pub(crate) async fn accept_seen(
         &self,
@@ -364,8 +386,7 @@ impl Shared {
         record: &NewRecord<'_>,
     ) -> Result<Delivery, TryEnqueueError<()>> {
         use raban_core::TryEnqueueError as Refused;
-        let now = self.clock.now();
-        match self.accumulator.try_enqueue(now, topic, record) {
+        match self.accumulator.try_enqueue(&self.clock, topic, record) {
             Ok(delivery) => Ok(Delivery(delivery)),
             Err(Refused::Full) => Err(TryEnqueueError::Full(())),
             Err(Refused::MetadataPending) => Err(TryEnqueueError::MetadataPending(())),
@@ -398,14 +419,6 @@ pub(crate) struct Accept<'a> {
     may_yield: bool,
 }
 
-impl Accept<'_> {
-    /// For a thread that waits for this alone, and has no other tasks to run.
-    pub(crate) fn unyielding(mut self) -> Self {
-        self.may_yield = false;
-        self
-    }
-}
-
 thread_local! {
     /// Records accepted on this thread since one had to wait.
     static WITHOUT_WAIT: Cell<u32> = const { Cell::new(0) };
@@ -424,11 +437,14 @@ impl Future for Accept<'_> {
                 return Poll::Pending;
             }
         }
-        let now = this.shared.clock.now();
-        let polled =
-            this.shared
-                .accumulator
-                .poll_enqueue(cx, now, this.topic, &this.record, &mut this.wait);
+        let clock = &this.shared.clock;
+        let polled = this.shared.accumulator.poll_enqueue(
+            cx,
+            clock,
+            this.topic,
+            &this.record,
+            &mut this.wait,
+        );
         polled.map_ok(Delivery)
     }
 }

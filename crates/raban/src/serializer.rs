@@ -59,6 +59,13 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
         out: &mut Vec<u8>,
     ) -> Result<(), SerializeError>;
 
+    /// The bytes of `value`, where it holds them as they are sent: then [`serialize`](Self::serialize) isn't
+    /// called, and they are copied once, into their batch.
+    fn as_bytes<'v>(&self, value: &'v T) -> Option<&'v [u8]> {
+        let _ = value;
+        None
+    }
+
     /// Whether a [`List`] leaves out the sizes of such items. Java's reader must know the same, so
     /// it is true only of what replaces Kafka's serializers for short, integer, long, float, double
     /// and UUID.
@@ -172,6 +179,10 @@ impl Serializer<[u8]> for Raw {
         out.extend_from_slice(value);
         Ok(())
     }
+
+    fn as_bytes<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        Some(value)
+    }
 }
 
 /// Text as UTF-8.
@@ -187,6 +198,10 @@ impl Serializer<str> for Utf8 {
     ) -> Result<(), SerializeError> {
         out.extend_from_slice(value.as_bytes());
         Ok(())
+    }
+
+    fn as_bytes<'v>(&self, value: &'v str) -> Option<&'v [u8]> {
+        Some(value.as_bytes())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use raban_core::{EnqueueError, ErrorKind, Header, NewRecord, ProduceError, RecordMetadata};
 
-use crate::blocking;
+use crate::blocking::{self, wait_for};
 use crate::delivery::Delivery;
 use crate::producer::{Producer, TryEnqueueError};
 use crate::record::{Payload, Record, header};
@@ -163,6 +163,11 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         self.record(key, value).try_enqueue()
     }
 
+    /// Whether a serializer may have to wait.
+    fn waits(&self) -> bool {
+        self.key.waits() || self.value.waits()
+    }
+
     fn context<'c>(
         &'c self,
         part: RecordPart,
@@ -249,18 +254,31 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
     pub async fn enqueue(mut self) -> Result<Delivery, EnqueueError> {
         let handle = self.topic;
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let mut scratch = Scratch::take();
-        if handle.key.waits() || handle.value.waits() {
-            self.serialize_later(&mut scratch).await?;
+        let mut scratch = Scratch::default();
+        let record = if handle.waits() {
+            self.serialize_later(&mut scratch).await?
         } else {
-            self.serialize(&mut scratch)?;
-        }
-        let record = self.serialized(&scratch);
+            self.serialize(&mut scratch)?
+        };
         if handle.producer.shared.callbacks.interceptors.is_empty() {
             return handle.producer.shared.accept(topic, record).await;
         }
         let record = Record::of(&handle.name, &record);
         handle.producer.enqueue(record).await
+    }
+
+    /// As [`Self::enqueue`], for a thread that waits for this alone.
+    #[inline(always)]
+    pub(crate) fn enqueue_blocking(mut self) -> Result<Delivery, EnqueueError> {
+        let handle = self.topic;
+        let shared = &handle.producer.shared;
+        if handle.waits() || !shared.callbacks.interceptors.is_empty() {
+            return wait_for(self.enqueue());
+        }
+        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
+        let mut scratch = Scratch::default();
+        let record = self.serialize(&mut scratch)?;
+        shared.accept_blocking(topic, &record)
     }
 
     /// As [`Topic::try_enqueue`].
@@ -270,9 +288,8 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
     pub fn try_enqueue(mut self) -> Result<Delivery, TryEnqueueError<()>> {
         let handle = self.topic;
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let mut scratch = Scratch::take();
-        self.serialize(&mut scratch)?;
-        let record = self.serialized(&scratch);
+        let mut scratch = Scratch::default();
+        let record = self.serialize(&mut scratch)?;
         if handle.producer.shared.callbacks.interceptors.is_empty() {
             return handle.producer.shared.try_accept(topic, &record);
         }
@@ -281,49 +298,66 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
         tried.map_err(|refused| refused.map(drop))
     }
 
-    fn serialize(&mut self, scratch: &mut Scratch) -> Result<(), EnqueueError> {
+    #[inline]
+    fn serialize<'s>(
+        &'s mut self,
+        scratch: &'s mut Scratch,
+    ) -> Result<NewRecord<'s>, EnqueueError> {
         let handle = self.topic;
-        if let Some(key) = self.key.nullable() {
+        let (key, value) = (self.key.nullable(), self.value.nullable());
+        let (key_bytes, value_bytes) = (
+            key.and_then(|key| handle.key.as_bytes(key)),
+            value.and_then(|value| handle.value.as_bytes(value)),
+        );
+        if let (Some(key), None) = (key, key_bytes) {
             let mut context = handle.context(RecordPart::Key, &mut self.headers);
-            let serialized = handle.key.now(&mut context, key, &mut scratch.key);
+            let serialized = handle.key.now(&mut context, key, scratch.key());
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
-        if let Some(value) = self.value.nullable() {
+        if let (Some(value), None) = (value, value_bytes) {
             let mut context = handle.context(RecordPart::Value, &mut self.headers);
-            let serialized = handle.value.now(&mut context, value, &mut scratch.value);
+            let serialized = handle.value.now(&mut context, value, scratch.value());
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
-        Ok(())
-    }
-
-    async fn serialize_later(&mut self, scratch: &mut Scratch) -> Result<(), EnqueueError> {
-        let handle = self.topic;
-        if let Some(key) = self.key.nullable() {
-            let mut context = handle.context(RecordPart::Key, &mut self.headers);
-            let serialized = handle.key.later(&mut context, key, &mut scratch.key).await;
-            serialized.map_err(|error| failed(RecordPart::Key, &error))?;
-        }
-        if let Some(value) = self.value.nullable() {
-            let mut context = handle.context(RecordPart::Value, &mut self.headers);
-            let serialized = handle
-                .value
-                .later(&mut context, value, &mut scratch.value)
-                .await;
-            serialized.map_err(|error| failed(RecordPart::Value, &error))?;
-        }
-        Ok(())
-    }
-
-    fn serialized<'s>(&'s self, scratch: &'s Scratch) -> NewRecord<'s> {
-        NewRecord {
+        Ok(NewRecord {
             partition: self.partition,
             timestamp: self.timestamp,
-            key: self.key.nullable().map(|_| scratch.key.as_slice()),
-            value: self.value.nullable().map(|_| scratch.value.as_slice()),
+            key: key.map(|_| key_bytes.unwrap_or(&scratch.key)),
+            value: value.map(|_| value_bytes.unwrap_or(&scratch.value)),
             headers: &self.headers,
             tag: self.tag,
             callback: None,
+        })
+    }
+
+    async fn serialize_later<'s>(
+        &'s mut self,
+        scratch: &'s mut Scratch,
+    ) -> Result<NewRecord<'s>, EnqueueError> {
+        let handle = self.topic;
+        let (key, value) = (self.key.nullable(), self.value.nullable());
+        if let Some(key) = key {
+            let mut context = handle.context(RecordPart::Key, &mut self.headers);
+            let serialized = handle.key.later(&mut context, key, scratch.key()).await;
+            serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
+        if let Some(value) = value {
+            let mut context = handle.context(RecordPart::Value, &mut self.headers);
+            let serialized = handle
+                .value
+                .later(&mut context, value, scratch.value())
+                .await;
+            serialized.map_err(|error| failed(RecordPart::Value, &error))?;
+        }
+        Ok(NewRecord {
+            partition: self.partition,
+            timestamp: self.timestamp,
+            key: key.map(|_| &*scratch.key),
+            value: value.map(|_| &*scratch.value),
+            headers: &self.headers,
+            tag: self.tag,
+            callback: None,
+        })
     }
 }
 
@@ -345,8 +379,8 @@ fn failed(part: RecordPart, error: &crate::SerializeError) -> EnqueueError {
     })
 }
 
-/// Buffers for one record's serialized key and value. They come from the thread and return to the
-/// thread that the record is accepted on.
+/// Buffers for one record's serialized key and value. They come from the thread, if they are needed at all, and return to
+/// the thread that the record is accepted on.
 #[derive(Default)]
 struct Scratch {
     key: Vec<u8>,
@@ -354,27 +388,30 @@ struct Scratch {
 }
 
 thread_local! {
-    static SCRATCH: Cell<(Vec<u8>, Vec<u8>)> = const { Cell::new((Vec::new(), Vec::new())) };
+    static KEY: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static VALUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Scratch {
-    fn take() -> Self {
-        let (key, value) = SCRATCH.try_with(Cell::take).unwrap_or_default();
-        Self { key, value }
+    fn key(&mut self) -> &mut Vec<u8> {
+        self.key = KEY.try_with(Cell::take).unwrap_or_default();
+        &mut self.key
+    }
+
+    fn value(&mut self) -> &mut Vec<u8> {
+        self.value = VALUE.try_with(Cell::take).unwrap_or_default();
+        &mut self.value
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let kept = |buffer: &mut Vec<u8>| {
-            buffer.clear();
-            match buffer.capacity() {
-                0..=SCRATCH_KEPT => std::mem::take(buffer),
-                _ => Vec::new(),
+        for (place, buffer) in [(&KEY, &mut self.key), (&VALUE, &mut self.value)] {
+            if let 1..=SCRATCH_KEPT = buffer.capacity() {
+                buffer.clear();
+                // At the thread's end its place is gone already.
+                let _ = place.try_with(|place| place.set(std::mem::take(buffer)));
             }
-        };
-        let both = (kept(&mut self.key), kept(&mut self.value));
-        // At the thread's end its place is gone already.
-        let _ = SCRATCH.try_with(|place| place.set(both));
+        }
     }
 }

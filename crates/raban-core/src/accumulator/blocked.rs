@@ -11,7 +11,7 @@ use super::{Accumulator, PartitionInfo, Topic, refused};
 use crate::delivery::Delivery;
 use crate::error::{EnqueueError, ErrorKind};
 use crate::record::NewRecord;
-use crate::time::{Instant, Now};
+use crate::time::{Clock, Instant, Now};
 
 /// What a call has to wait for.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ pub(super) enum Blocked {
     Failed(EnqueueError),
 }
 
-impl From<ErrorKind> for Blocked {
+impl From<ErrorKind> for Box<Blocked> {
     fn from(kind: ErrorKind) -> Self {
-        Self::Failed(kind.into())
+        Self::new(Blocked::Failed(kind.into()))
     }
 }
 
@@ -37,7 +37,7 @@ impl From<ErrorKind> for Blocked {
 /// the place up.
 #[derive(Debug, Default)]
 pub struct EnqueueWait {
-    waiting: Option<Waiting>,
+    waiting: Option<Box<Waiting>>,
     /// What a partitioner chose: it is asked once for each record.
     chosen: Option<i32>,
 }
@@ -65,17 +65,55 @@ impl Drop for Waiting {
 }
 
 impl Accumulator {
+    #[cold]
+    fn enqueue_again(
+        &self,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        call: WaitId,
+        chosen: &mut Option<i32>,
+    ) -> Result<Delivery, Box<Blocked>> {
+        self.enqueue(&now, topic, record, Some(call), chosen)
+    }
+
     /// Accepts the record, waiting up to `max.block.ms` for metadata and memory together. `wait`
     /// keeps the call's place between polls.
+    #[inline]
     pub fn poll_enqueue(
+        &self,
+        cx: &mut Context<'_>,
+        clock: &impl Clock,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let call = wait.waiting.as_ref().map(|waiting| waiting.id);
+        match self.enqueue(clock, topic, record, call, &mut wait.chosen) {
+            Ok(delivery) if call.is_none() => {
+                wait.chosen = None;
+                Poll::Ready(Ok(delivery))
+            }
+            tried => self.poll_tried(cx, clock.now(), topic, record, wait, tried),
+        }
+    }
+
+    /// After a try that didn't succeed at once.
+    #[cold]
+    fn poll_tried(
         &self,
         cx: &mut Context<'_>,
         now: Now,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
+        tried: Result<Delivery, Box<Blocked>>,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let polled = self.poll_waiting(cx, now, topic, record, wait);
+        let polled = match tried.map_err(|blocked| *blocked) {
+            Ok(delivery) => Poll::Ready(Ok(delivery)),
+            Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
+            Err(blocked) => self.poll_blocked(cx, now, topic, record, wait, &blocked),
+        };
         if let Poll::Ready(outcome) = &polled {
             if let Some(waiting) = &wait.waiting {
                 let kind = outcome.as_ref().err().map(EnqueueError::kind);
@@ -96,29 +134,24 @@ impl Accumulator {
         }
     }
 
-    fn poll_waiting(
+    fn poll_blocked(
         &self,
         cx: &mut Context<'_>,
         now: Now,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
+        blocked: &Blocked,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let call = wait.waiting.as_ref().map(|waiting| waiting.id);
-        let blocked = match self.enqueue(now, topic, record, call, &mut wait.chosen) {
-            Ok(delivery) => return Poll::Ready(Ok(delivery)),
-            Err(Blocked::Failed(error)) => return Poll::Ready(Err(error)),
-            Err(blocked) => blocked,
-        };
         let waiting = self.waiting(now, topic, &mut wait.waiting);
         if matches!(blocked, Blocked::Memory { .. }) {
             waiting.for_memory_since.get_or_insert(now.instant);
         }
         if now.instant >= waiting.deadline {
             let waited = now.instant - waiting.since;
-            return Poll::Ready(Err(self.timed_out(&blocked, topic, waited)));
+            return Poll::Ready(Err(self.timed_out(blocked, topic, waited)));
         }
-        if let Some(error) = judge_partition(&blocked, topic, record, waiting) {
+        if let Some(error) = judge_partition(blocked, topic, record, waiting) {
             return Poll::Ready(Err(error));
         }
         if self
@@ -127,9 +160,10 @@ impl Accumulator {
         {
             self.signal.wake();
         }
-        self.join(waiting.id, topic, &blocked);
+        self.join(waiting.id, topic, blocked);
         // Once more, now that a change would wake the call: one may have come in between.
-        match self.enqueue(now, topic, record, Some(waiting.id), &mut wait.chosen) {
+        let tried = self.enqueue_again(now, topic, record, waiting.id, &mut wait.chosen);
+        match tried.map_err(|blocked| *blocked) {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
             Err(blocked) => {
@@ -148,14 +182,16 @@ impl Accumulator {
         topic: &Arc<Topic>,
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Vec<PartitionInfo>, EnqueueError>> {
-        let known = || match &*topic.view() {
-            TopicView::Known(partitions) => Some(Ok(partitions.info.clone())),
-            TopicView::Refused { code, until } if now.instant < *until => {
-                Some(Err(refused(topic, *code)))
-            }
-            TopicView::Unreachable(error) => Some(Err(error.clone())),
-            _ if self.is_closed() => Some(Err(ErrorKind::Closed.into())),
-            _ => None,
+        let known = || {
+            topic.with_view(|view| match view {
+                TopicView::Known(partitions) => Some(Ok(partitions.info.clone())),
+                TopicView::Refused { code, until } if now.instant < *until => {
+                    Some(Err(refused(topic, *code)))
+                }
+                TopicView::Unreachable(error) => Some(Err(error.clone())),
+                _ if self.is_closed() => Some(Err(ErrorKind::Closed.into())),
+                _ => None,
+            })
         };
         let mut outcome = known();
         if outcome.is_none() {
@@ -186,17 +222,19 @@ impl Accumulator {
         &self,
         now: Now,
         topic: &Arc<Topic>,
-        waiting: &'a mut Option<Waiting>,
+        waiting: &'a mut Option<Box<Waiting>>,
     ) -> &'a mut Waiting {
-        waiting.get_or_insert_with(|| Waiting {
-            id: self.waits.new_id(),
-            since: now.instant,
-            for_memory_since: None,
-            deadline: now.instant + self.config.max_block,
-            seen_version: None,
-            topic: Arc::clone(topic),
-            waits: Arc::clone(&self.waits),
-            memory: Arc::clone(&self.memory),
+        waiting.get_or_insert_with(|| {
+            Box::new(Waiting {
+                id: self.waits.new_id(),
+                since: now.instant,
+                for_memory_since: None,
+                deadline: now.instant + self.config.max_block,
+                seen_version: None,
+                topic: Arc::clone(topic),
+                waits: Arc::clone(&self.waits),
+                memory: Arc::clone(&self.memory),
+            })
         })
     }
 

@@ -19,13 +19,14 @@ pub(super) struct Chosen<'a> {
 
 impl Accumulator {
     /// A record that is tried again goes where it was to go: `chosen` keeps what was asked for once.
+    #[inline]
     pub(super) fn choose<'a>(
         &self,
         topic: &Topic,
         partitions: &'a Partitions,
         record: &NewRecord<'_>,
         chosen: &mut Option<i32>,
-    ) -> Result<Chosen<'a>, Blocked> {
+    ) -> Result<Chosen<'a>, Box<Blocked>> {
         let count = partitions.count();
         // A topic made anew may have fewer.
         *chosen = chosen.filter(|index| *index < count);
@@ -70,7 +71,7 @@ impl Accumulator {
     }
 }
 
-fn invalid(topic: &Topic, partition: i32, count: i32) -> Blocked {
+fn invalid(topic: &Topic, partition: i32, count: i32) -> Box<Blocked> {
     ErrorKind::InvalidPartition {
         topic: Arc::clone(topic.shared_name()),
         partition,

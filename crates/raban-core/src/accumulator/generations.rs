@@ -53,6 +53,7 @@ impl Generations {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
     pub(crate) fn current(&self) -> Generation {
         self.current.load(Ordering::Acquire)
     }
@@ -156,6 +157,7 @@ impl Generations {
         self.begin_flush();
     }
 
+    #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }

@@ -80,12 +80,14 @@ impl Partition {
         })
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PartitionState {
+    #[inline]
     pub(crate) fn line(&self) -> Line {
         if self.stalled {
             Line::Stalled

@@ -7,11 +7,12 @@ use raban_protocol::error_code::ErrorCode;
 
 use super::partition::Partition;
 use super::ratio::CompressionRatio;
+use super::view::View;
 use super::waits::WaitId;
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::partitioner::{Choices, Sticky};
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, RwLock};
+use crate::sync::{Mutex, MutexGuard};
 use crate::time::Instant;
 
 /// Kafka's limit on a topic's name.
@@ -27,7 +28,7 @@ pub struct Topic {
     pub(crate) ratio: Arc<CompressionRatio>,
     /// Bytes of the smallest batch that a broker found too large.
     refused_size: AtomicUsize,
-    view: RwLock<Arc<TopicView>>,
+    view: View,
     waiting: Mutex<BTreeSet<WaitId>>,
     trouble: Mutex<Option<Cause>>,
     /// When a record last asked for it: an idle topic's metadata is dropped.
@@ -61,10 +62,12 @@ pub(crate) struct Partitions {
 }
 
 impl Partitions {
+    #[inline]
     pub(crate) fn count(&self) -> i32 {
         self.all.len() as i32
     }
 
+    #[inline]
     pub(crate) fn choices(&self) -> Choices<'_> {
         Choices {
             count: self.count(),
@@ -103,7 +106,7 @@ impl Topic {
             turns: AtomicU32::new(0),
             ratio: Arc::default(),
             refused_size: AtomicUsize::new(usize::MAX),
-            view: RwLock::default(),
+            view: View::default(),
             waiting: Mutex::default(),
             trouble: Mutex::default(),
             last_used: AtomicU64::new(0),
@@ -117,23 +120,25 @@ impl Topic {
 
     /// How many partitions it has, if that is known.
     pub fn partition_count(&self) -> Option<i32> {
-        match &*self.view() {
+        self.with_view(|view| match view {
             TopicView::Known(partitions) => i32::try_from(partitions.all.len()).ok(),
             _ => None,
-        }
+        })
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.name
     }
 
-    pub(crate) fn view(&self) -> Arc<TopicView> {
-        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    /// Looks at what is known now.
+    #[inline]
+    pub(crate) fn with_view<T>(&self, look: impl FnOnce(&TopicView) -> T) -> T {
+        self.view.with(look)
     }
 
     /// Publishes what is known now, and returns the calls that waited for it.
     pub(crate) fn publish(&self, view: TopicView) -> BTreeSet<WaitId> {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.view.publish(view);
         std::mem::take(&mut *self.waiting())
     }
 
@@ -168,6 +173,7 @@ impl Topic {
     }
 
     /// Bytes of a batch that the brokers are expected to take.
+    #[inline]
     pub(crate) fn expected_limit(&self) -> usize {
         self.refused_size.load(Ordering::Relaxed) / 2
     }

@@ -31,6 +31,7 @@ pub(crate) struct Choices<'a> {
 }
 
 impl Choices<'_> {
+    #[inline]
     fn has(&self, partition: i32) -> bool {
         partition < self.count
             && (self.available.is_empty()
@@ -65,6 +66,7 @@ impl Sticky {
     }
 
     /// The partition for the next record: the sticky one while it can be chosen.
+    #[inline]
     pub(crate) fn partition(&self, choices: Choices<'_>) -> i32 {
         let state = self.state.load(Ordering::Relaxed);
         let (partition, _) = unpack(state);
@@ -82,8 +84,9 @@ impl Sticky {
         chosen
     }
 
-    /// Counts a record of `bytes`. Switches at a batch's end once the partition took `batch.size`
+    /// Counts a record of `bytes`, under the lock of its partition. Switches at a batch's end once the partition took `batch.size`
     /// bytes, and in the midst of one only after twice as many, so that batches aren't cut short.
+    #[inline]
     pub(crate) fn took(
         &self,
         partition: i32,
@@ -104,10 +107,9 @@ impl Sticky {
         } else {
             pack(current, taken)
         };
-        // Lost races only make the count a little short.
-        let _ = self
-            .state
-            .compare_exchange(state, next, Ordering::Relaxed, Ordering::Relaxed);
+        // While this is the sticky partition, the holder of its lock is the only one that counts or switches. Only a
+        // choice made because the partition can't be chosen any more is overwritten: it is made again.
+        self.state.store(next, Ordering::Relaxed);
     }
 
     /// Weighs the choices from now on; `None`: they are equally likely.
@@ -137,10 +139,12 @@ impl Sticky {
     }
 }
 
+#[inline]
 fn pack(partition: u32, bytes: u32) -> u64 {
     u64::from(partition) << 32 | u64::from(bytes)
 }
 
+#[inline]
 fn unpack(state: u64) -> (u32, u32) {
     ((state >> 32) as u32, state as u32)
 }

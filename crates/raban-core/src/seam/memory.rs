@@ -51,7 +51,7 @@ fn a_wait_given_up_lets_the_next_one_go() {
                     let mut poll = |cx: &mut Context<'_>| {
                         let record = record(0, &value);
                         app.accumulator
-                            .poll_enqueue(cx, app.now, &app.topic, &record, &mut wait)
+                            .poll_enqueue(cx, &app.now, &app.topic, &record, &mut wait)
                     };
                     // The first takes its place in the line and goes away.
                     if name == 0 {
@@ -84,10 +84,10 @@ fn a_partition_that_stalls_and_moves_again_gives_all_memory_back() {
                 })
             })
             .collect();
-        let partition = match &*app.topic.view() {
+        let partition = app.topic.with_view(|view| match view {
             TopicView::Known(known) => known.all[0].clone(),
             view => panic!("a record was accepted, but the topic is {view:?}"),
-        };
+        });
         for stalled in [true, false, true, false] {
             app.accumulator.set_stalled(&partition, stalled);
         }

@@ -72,7 +72,9 @@ impl Sender {
 
     fn publish_to_waiting(&self, view: impl Fn() -> TopicView) {
         for entry in self.metadata.topics.values() {
-            let unreachable = matches!(*entry.topic.view(), TopicView::Unreachable(_));
+            let unreachable = entry
+                .topic
+                .with_view(|view| matches!(view, TopicView::Unreachable(_)));
             if unreachable || entry.topic.has_waiting() {
                 self.accumulator.waits.wake(entry.topic.publish(view()));
             }

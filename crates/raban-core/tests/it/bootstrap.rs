@@ -75,7 +75,7 @@ fn a_topic_that_is_used_only_then_fails_at_once_too() {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let mut poll = |harness: &Harness| {
         let accumulator = &harness.accumulator;
-        accumulator.poll_enqueue(&mut cx, harness.now, &other, &record, &mut wait)
+        accumulator.poll_enqueue(&mut cx, &harness.now, &other, &record, &mut wait)
     };
     assert!(poll(&harness).is_pending());
     harness.run();

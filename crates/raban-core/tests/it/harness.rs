@@ -236,7 +236,7 @@ impl Harness {
         let topic = self.topic();
         let mut cx = Context::from_waker(Waker::noop());
         self.accumulator
-            .poll_enqueue(&mut cx, self.now, &topic, record, wait)
+            .poll_enqueue(&mut cx, &self.now, &topic, record, wait)
     }
 
     pub(crate) fn send(&mut self, value: &str) -> Delivery {

@@ -36,7 +36,7 @@ fn a_full_buffer_makes_calls_wait_and_goes_on_in_their_order() {
     assert!(matches!(
         harness
             .accumulator
-            .try_enqueue(harness.now, &topic, &record(&value)),
+            .try_enqueue(&harness.now, &topic, &record(&value)),
         Err(TryEnqueueError::Full)
     ));
     let mut waits = [EnqueueWait::default(), EnqueueWait::default()];

@@ -31,8 +31,8 @@ fn a_record_goes_out_and_comes_back_with_its_offset() {
     };
     assert_eq!(metadata.offset, Some(0));
     assert_eq!(metadata.timestamp, 1_700_000_000_000);
-    assert_eq!(metadata.serialized_key_size, Some(1));
-    assert_eq!(metadata.serialized_value_size, Some(5));
+    assert_eq!(metadata.serialized_key_size(), Some(1));
+    assert_eq!(metadata.serialized_value_size(), Some(5));
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn a_partition_that_isn_t_there_fails_its_record_alone() {
         };
         assert_eq!((partition, count), (wrong, 3));
         let (topic, now) = (harness.topic(), harness.now);
-        let tried = harness.accumulator.try_enqueue(now, &topic, &keyed("k"));
+        let tried = harness.accumulator.try_enqueue(&now, &topic, &keyed("k"));
         assert!(matches!(tried, Err(TryEnqueueError::Failed(_))));
     }
 }

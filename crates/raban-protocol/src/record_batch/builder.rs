@@ -118,11 +118,13 @@ impl RecordsBuilder {
     }
 
     /// Bytes of the records so far, uncompressed, without the batch's header of [`HEADER_LEN`].
+    #[inline]
     pub fn len(&self) -> usize {
         self.buffer.len()
     }
 
     /// Bytes that the buffer holds or can take before it grows.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.buffer.capacity()
     }
@@ -137,11 +139,13 @@ impl RecordsBuilder {
     }
 
     /// Records so far.
+    #[inline]
     pub fn count(&self) -> u32 {
         self.count
     }
 
     /// Whether nothing has been appended.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

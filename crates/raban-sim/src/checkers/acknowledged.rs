@@ -33,15 +33,16 @@ fn record(
     accepted: &Accepted,
     metadata: &RecordMetadata,
 ) -> Result<(), String> {
-    if *metadata.topic != *topic_name(shape.topic) || metadata.partition != accepted.partition {
+    if *metadata.topic() != *topic_name(shape.topic) || metadata.partition != accepted.partition {
         return Err(format!(
             "the acknowledgement is of {}-{}",
-            metadata.topic, metadata.partition
+            metadata.topic(),
+            metadata.partition
         ));
     }
     let here = |place: &&Place| {
         let log = &evidence.history.logs[place.log];
-        log.topic == *metadata.topic && log.index == metadata.partition
+        log.topic == *metadata.topic() && log.index == metadata.partition
     };
     // Where a log was cut, or its topic made anew, the same offset may have had the same record twice; the latest counts.
     let lost = |place: &&Place| matches!(place.gone, Some(Gone::Truncated { .. }));

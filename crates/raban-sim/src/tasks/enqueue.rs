@@ -24,7 +24,7 @@ impl Tasks {
         let record = record(&call.shape, &call.content, call.timestamp);
         match self
             .accumulator
-            .poll_enqueue(cx, now, topic, &record, &mut call.wait)
+            .poll_enqueue(cx, &now, topic, &record, &mut call.wait)
         {
             Poll::Pending if call.give_up_at.is_some_and(|at| at <= stage.now) => {
                 ledger.refuse(call.id, None);
@@ -62,7 +62,7 @@ impl Tasks {
         let topic = &self.topics[shape.topic];
         match self
             .accumulator
-            .try_enqueue(stage.producer_now(), topic, &record)
+            .try_enqueue(&stage.producer_now(), topic, &record)
         {
             Ok(delivery) => self.called(stage, ledger, task, id, timestamp, awaited, Ok(delivery)),
             Err(TryEnqueueError::Failed(error)) => ledger.refuse(id, Some(error)),

@@ -65,6 +65,14 @@ impl<T: ?Sized> Bound<T> {
         matches!(self, Self::Later(_))
     }
 
+    /// The bytes of `value` where it holds them itself.
+    pub(crate) fn as_bytes<'v>(&self, value: &'v T) -> Option<&'v [u8]> {
+        match self {
+            Self::Now(serializer) => serializer.as_bytes(value),
+            Self::Later(_) => None,
+        }
+    }
+
     /// Serializes without a wait, or fails where there would be one.
     pub(crate) fn now(
         &self,

@@ -12,12 +12,12 @@ fn a_sent_record_is_acknowledged_with_its_place() {
     let record = Record::to("t").key("key").value("value").timestamp(1234);
     let first = producer.send(record.clone()).unwrap();
     assert_eq!(
-        (&*first.topic, first.partition, first.offset),
+        (first.topic(), first.partition, first.offset),
         ("t", 0, Some(0))
     );
     assert_eq!(first.timestamp, 1234);
     assert_eq!(
-        (first.serialized_key_size, first.serialized_value_size),
+        (first.serialized_key_size(), first.serialized_value_size()),
         (Some(3), Some(5))
     );
     assert_eq!(producer.send(record).unwrap().offset, Some(1));
