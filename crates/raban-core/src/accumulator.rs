@@ -7,8 +7,10 @@ mod blocked;
 mod choose;
 pub(crate) mod closing;
 pub(crate) mod generations;
+mod growth;
 pub(crate) mod memory;
 pub(crate) mod partition;
+mod pool;
 pub(crate) mod ratio;
 mod settling;
 pub(crate) mod signal;
@@ -32,6 +34,7 @@ use self::choose::Chosen;
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
+use self::growth::Growth;
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
@@ -60,6 +63,7 @@ pub struct Accumulator {
     config: Arc<Config>,
     /// The smaller of `max.request.size` and `buffer.memory`.
     largest_record: usize,
+    growth: Growth,
     seed: u64,
     topics: RwLock<BTreeMap<Arc<str>, Arc<Topic>>>,
     pub(crate) signal: Arc<Signal>,
@@ -108,6 +112,7 @@ impl Accumulator {
         Arc::new(Self {
             seed,
             largest_record: config.max_request_size.min(config.buffer_memory),
+            growth: Growth::new(&config),
             topics: RwLock::default(),
             signal: Arc::default(),
             memory: Arc::new(memory),
@@ -190,6 +195,7 @@ impl Accumulator {
         }
         let now = clock.recent();
         let candidate = Candidate {
+            now: now.instant,
             timestamp: record.timestamp.unwrap_or(now.wall_ms),
             record: RecordRef {
                 key: record.key,
@@ -256,26 +262,39 @@ impl Accumulator {
                 self.signal_locked(partition, &mut state);
             }
             let line = state.line();
-            let open = state.open.as_mut().expect("opened above");
+            let open = state.open.as_ref().expect("opened above");
             let bytes = open.encoded_len(timestamp, record);
             let len = open.len() + bytes;
-            let takes_more = open.is_empty()
-                || (len <= batch_size && open.generation == self.generations.current());
+            let limit = if len < batch_size {
+                batch_size
+            } else {
+                self.growth
+                    .limit(topic, &state, candidate.now)
+                    .max(batch_size)
+            };
+            let open = state.open.as_mut().expect("opened above");
+            let mut takes_more =
+                open.is_empty() || (len <= limit && open.generation == self.generations.current());
+            let capacity = open.capacity();
+            let larger = grown_capacity(capacity, len - HEADER_LEN, batch_size, limit);
+            let more = larger - capacity;
+            if takes_more && more > 0 {
+                match self.memory.larger(capacity, larger, line, call) {
+                    Some(buffer) => {
+                        self.memory.keep(open.move_to(buffer));
+                        state.held += more;
+                    }
+                    // It is large enough: others need the memory more.
+                    None if len > batch_size => takes_more = false,
+                    None => return Err(Blocked::Memory { bytes: more, line }.into()),
+                }
+            }
             if !takes_more {
                 let taken = state.take_open();
                 state.filled = len > batch_size;
                 drop(state);
                 self.seal(clock.now().instant, partition, taken);
                 continue;
-            }
-            let grown = grown_capacity(open.capacity(), len - HEADER_LEN, batch_size);
-            let more = grown - open.capacity();
-            if more > 0 {
-                if !self.memory.reserve(more, line, call) {
-                    return Err(Blocked::Memory { bytes: more, line }.into());
-                }
-                open.grow_to(grown);
-                state.held += more;
             }
             let open = state.open.as_mut().expect("opened above");
             open.largest_record = open.largest_record.max(candidate.most());
@@ -287,11 +306,17 @@ impl Accumulator {
                     .sticky
                     .took(partition.index, bytes, batch_ends, partitions.choices());
             }
-            if len >= batch_size {
+            if len >= limit {
                 let sealing = state.take_open();
                 state.filled = true;
                 drop(state);
                 self.seal(clock.now().instant, partition, sealing);
+            } else if len >= batch_size {
+                let news = open.worth == 0;
+                open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
+                if news {
+                    self.signal_locked(partition, &mut state);
+                }
             }
             return Ok(delivery);
         }
@@ -311,12 +336,15 @@ impl Accumulator {
     /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
     #[inline]
     fn batch_limit(&self, topic: &Topic, partition: &Partition) -> usize {
-        let size = self.config.batch_size.min(topic.expected_limit());
+        let size = self.config.batch_size;
         match self.config.codec.compression() {
-            Compression::None => size,
-            _ => partition
-                .ratio
-                .uncompressed(size, self.config.max_request_size),
+            // A refused batch that had grown says nothing of one that hasn't.
+            Compression::None if topic.refused_size() > size => size,
+            Compression::None => topic.expected_limit(),
+            _ => partition.ratio.uncompressed(
+                size.min(topic.expected_limit()),
+                self.config.max_request_size,
+            ),
         }
     }
 
@@ -487,6 +515,8 @@ fn refused(topic: &Topic, code: ErrorCode) -> EnqueueError {
 
 /// A record that may be accepted.
 struct Candidate<'a> {
+    /// Half a millisecond ago at most.
+    now: Instant,
     timestamp: i64,
     record: RecordRef<'a>,
     tag: u64,
@@ -501,11 +531,13 @@ impl Candidate<'_> {
     }
 }
 
-/// A batch's buffer doubles up to `batch.size`, so that memory follows the bytes held.
+/// A batch's buffer doubles, up to `batch.size` and from there to `limit`, so that memory follows the bytes held.
 #[inline]
-fn grown_capacity(capacity: usize, need: usize, batch_size: usize) -> usize {
+fn grown_capacity(capacity: usize, need: usize, batch_size: usize, limit: usize) -> usize {
     if need <= capacity {
         capacity
+    } else if batch_size < need && need < limit {
+        batch_size * need.div_ceil(batch_size).next_power_of_two()
     } else {
         need.max(capacity.saturating_mul(2).min(batch_size))
     }

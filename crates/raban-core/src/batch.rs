@@ -34,6 +34,8 @@ pub(crate) struct OpenBatch {
     pub(crate) generation: Generation,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
+    /// How many batches of `batch.size` it comes to; 0 until it is full.
+    pub(crate) worth: u32,
     notes: Vec<Note>,
 }
 
@@ -50,6 +52,7 @@ impl OpenBatch {
             opened,
             generation,
             largest_record: 0,
+            worth: 0,
             notes: Vec::new(),
         }
     }
@@ -77,8 +80,14 @@ impl OpenBatch {
         self.records.capacity()
     }
 
-    pub(crate) fn grow_to(&mut self, capacity: usize) {
-        self.records.grow_to(capacity);
+    /// Moves the records to a larger buffer, and gives back the one that held them.
+    pub(crate) fn move_to(&mut self, buffer: BytesMut) -> BytesMut {
+        self.records.move_to(buffer)
+    }
+
+    /// Whether it came to `batch.size`: it leaves without lingering.
+    pub(crate) fn is_full(&self) -> bool {
+        self.worth > 0
     }
 
     /// Appends a record, noted or not.
@@ -126,6 +135,7 @@ impl OpenBatch {
             generation,
             largest_record,
             notes,
+            worth: _,
         } = self;
         match records.seal(codec, BytesMut::new()) {
             Ok((records, unused)) => {

@@ -66,6 +66,8 @@ pub struct Config {
     pub linger: Duration,
     /// `batch.size` in bytes, at least 1.
     pub batch_size: usize,
+    /// `batch.growth.enable`.
+    pub batch_growth: bool,
     /// `buffer.memory` in bytes.
     pub buffer_memory: usize,
     /// `max.request.size` in bytes.
@@ -230,6 +232,7 @@ impl Config {
             max_block: checked.duration("max.block.ms"),
             linger: rules::linger(checked),
             batch_size: checked.count("batch.size").max(1),
+            batch_growth: checked.boolean("batch.growth.enable"),
             buffer_memory: checked.count("buffer.memory"),
             max_request_size: checked.count("max.request.size"),
             codec,

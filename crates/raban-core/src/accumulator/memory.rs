@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
+use super::pool::Pool;
 use super::waits::{WaitId, Waits};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -25,8 +26,6 @@ pub(crate) enum Line {
 #[derive(Debug)]
 pub(crate) struct Memory {
     capacity: usize,
-    /// Capacity of a pooled buffer: one full batch.
-    pooled_capacity: usize,
     waits: Arc<Waits>,
     state: Mutex<State>,
 }
@@ -36,7 +35,7 @@ struct State {
     reserved: usize,
     /// The part of `reserved` that stalled partitions hold.
     stalled: usize,
-    pool: Vec<BytesMut>,
+    pool: Pool,
     moving_line: VecDeque<(WaitId, usize)>,
     stalled_line: VecDeque<(WaitId, usize)>,
 }
@@ -54,9 +53,11 @@ impl Memory {
     pub(crate) fn new(capacity: usize, pooled_capacity: usize, waits: Arc<Waits>) -> Self {
         Self {
             capacity,
-            pooled_capacity,
             waits,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                pool: Pool::new(pooled_capacity),
+                ..State::default()
+            }),
         }
     }
 
@@ -105,14 +106,36 @@ impl Memory {
         if !self.reserve_locked(&mut state, capacity, line, call) {
             return None;
         }
-        if capacity == self.pooled_capacity
-            && let Some(buffer) = state.pool.pop()
-        {
-            return Some(buffer);
+        Some(self.take_buffer(state, capacity))
+    }
+
+    /// Takes a buffer of `capacity` bytes in place of one of `held` bytes.
+    pub(crate) fn larger(
+        &self,
+        held: usize,
+        capacity: usize,
+        line: Line,
+        call: Option<WaitId>,
+    ) -> Option<BytesMut> {
+        let mut state = self.state();
+        if !self.reserve_locked(&mut state, capacity - held, line, call) {
+            return None;
         }
+        Some(self.take_buffer(state, capacity))
+    }
+
+    fn take_buffer(&self, mut state: MutexGuard<'_, State>, capacity: usize) -> BytesMut {
+        let pooled = state.pool.take(capacity);
         self.shrink_pool(&mut state);
         drop(state);
-        Some(BytesMut::with_capacity(capacity))
+        pooled.unwrap_or_else(|| BytesMut::with_capacity(capacity))
+    }
+
+    /// Takes back a buffer that counts no more.
+    pub(crate) fn keep(&self, spent: BytesMut) {
+        let mut state = self.state();
+        state.pool.keep(spent);
+        self.shrink_pool(&mut state);
     }
 
     fn reserve_locked(
@@ -141,8 +164,8 @@ impl Memory {
 
     /// Spent buffers are held too: with the reserved ones they stay within the bound.
     fn shrink_pool(&self, state: &mut State) {
-        let room = (self.capacity - state.reserved) / self.pooled_capacity.max(1);
-        state.pool.truncate(room);
+        let room = self.capacity - state.reserved;
+        state.pool.shrink(room);
     }
 
     /// Joins a line, or stays where it stands in it.
@@ -181,13 +204,9 @@ impl Memory {
         if line == Line::Stalled {
             state.stalled -= bytes;
         }
-        if let Some(mut spent) = spent {
-            spent.clear();
-            // A frozen buffer may have lost its front or tail: only whole ones are of use.
-            if spent.capacity() == self.pooled_capacity {
-                state.pool.push(spent);
-                self.shrink_pool(&mut state);
-            }
+        if let Some(spent) = spent {
+            state.pool.keep(spent);
+            self.shrink_pool(&mut state);
         }
         let next = self.next_served(&state);
         drop(state);

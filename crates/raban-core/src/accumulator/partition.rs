@@ -26,6 +26,8 @@ pub(crate) struct Partition {
 pub(crate) struct PartitionState {
     pub(crate) open: Option<OpenBatch>,
     sealed: VecDeque<Slot>,
+    /// How many batches of `batch.size` those in `sealed` come to.
+    sealed_worth: u32,
     /// How many slots have left `sealed`, so that a ticket finds its slot.
     taken: u64,
     /// Bytes of `buffer.memory` held by all of the partition's batches, sent ones included.
@@ -40,7 +42,14 @@ pub(crate) struct PartitionState {
 
 /// A place in the order, kept while a batch is sealed outside the lock.
 #[derive(Debug)]
-enum Slot {
+struct Slot {
+    /// How many batches of `batch.size` it comes to.
+    worth: u32,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
     Sealing,
     Sealed(SealedBatch),
     /// Sealing failed; its records are settled.
@@ -100,7 +109,13 @@ impl PartitionState {
     pub(crate) fn take_open(&mut self) -> Option<(OpenBatch, SlotTicket)> {
         let open = self.open.take()?;
         let ticket = SlotTicket(self.taken + self.sealed.len() as u64);
-        self.sealed.push_back(Slot::Sealing);
+        self.filled = open.is_full();
+        let worth = open.worth.max(1);
+        self.sealed_worth += worth;
+        self.sealed.push_back(Slot {
+            worth,
+            content: Content::Sealing,
+        });
         Some((open, ticket))
     }
 
@@ -108,31 +123,47 @@ impl PartitionState {
     pub(crate) fn fill(&mut self, ticket: SlotTicket, batch: Option<SealedBatch>) {
         let index =
             usize::try_from(ticket.0 - self.taken).expect("a slot waits until it is filled");
-        self.sealed[index] = batch.map_or(Slot::Gone, Slot::Sealed);
+        self.sealed[index].content = batch.map_or(Content::Gone, Content::Sealed);
     }
 
     pub(crate) fn front(&mut self) -> Front {
-        while matches!(self.sealed.front(), Some(Slot::Gone)) {
-            self.sealed.pop_front();
-            self.taken += 1;
+        while matches!(self.first(), Some(Content::Gone)) {
+            self.pop();
         }
-        match self.sealed.front() {
-            Some(Slot::Sealed(_)) => Front::Sealed,
+        match self.first() {
+            Some(Content::Sealed(_)) => Front::Sealed,
             Some(_) => Front::Sealing,
             None if self.open.is_some() => Front::Open,
             None => Front::Empty,
         }
     }
 
-    /// How many batches are there.
-    pub(crate) fn queued(&self) -> usize {
-        self.sealed.len() + usize::from(self.open.is_some())
+    /// How many batches of `batch.size` are there.
+    pub(crate) fn queued(&self) -> u32 {
+        let open = self.open.as_ref().map_or(0, |open| open.worth.max(1));
+        self.sealed_worth + open
+    }
+
+    /// Whether the open batch, if it were sealed, would have to wait for one before it.
+    pub(crate) fn is_held_up(&self) -> bool {
+        !self.sealed.is_empty()
+    }
+
+    fn first(&self) -> Option<&Content> {
+        self.sealed.front().map(|slot| &slot.content)
+    }
+
+    fn pop(&mut self) -> Option<Content> {
+        let slot = self.sealed.pop_front()?;
+        self.taken += 1;
+        self.sealed_worth -= slot.worth;
+        Some(slot.content)
     }
 
     /// The batch at the front, when it is sealed.
     pub(crate) fn sealed_front(&self) -> Option<&SealedBatch> {
-        match self.sealed.front() {
-            Some(Slot::Sealed(batch)) => Some(batch),
+        match self.first() {
+            Some(Content::Sealed(batch)) => Some(batch),
             _ => None,
         }
     }
@@ -141,9 +172,8 @@ impl PartitionState {
         if self.front() != Front::Sealed {
             return None;
         }
-        self.taken += 1;
-        match self.sealed.pop_front() {
-            Some(Slot::Sealed(batch)) => Some(batch),
+        match self.pop() {
+            Some(Content::Sealed(batch)) => Some(batch),
             other => unreachable!("the front was sealed, now it is {other:?}"),
         }
     }

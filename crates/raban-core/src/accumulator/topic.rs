@@ -172,10 +172,16 @@ impl Topic {
             .store(size.saturating_mul(2), Ordering::Relaxed);
     }
 
+    /// Bytes of the smallest batch that a broker found too large.
+    #[inline]
+    pub(crate) fn refused_size(&self) -> usize {
+        self.refused_size.load(Ordering::Relaxed)
+    }
+
     /// Bytes of a batch that the brokers are expected to take.
     #[inline]
     pub(crate) fn expected_limit(&self) -> usize {
-        self.refused_size.load(Ordering::Relaxed) / 2
+        self.refused_size() / 2
     }
 
     /// The partition whose turn it is, as Java's `RoundRobinPartitioner` has it.

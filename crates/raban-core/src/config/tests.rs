@@ -99,7 +99,14 @@ mod table {
         let java: BTreeSet<_> = java_rows().map(|[name, ..]| name).collect();
         assert_eq!(java.len(), 120);
         let own: Vec<_> = ours.symmetric_difference(&java).copied().collect();
-        assert_eq!(own, ["in.doubt.policy", "statistics.interval.ms"]);
+        assert_eq!(
+            own,
+            [
+                "batch.growth.enable",
+                "in.doubt.policy",
+                "statistics.interval.ms"
+            ]
+        );
     }
 
     /// What raban does with each of them.

@@ -107,7 +107,7 @@ impl Sender {
             (Front::Sealed, _) => Readiness::Ready,
             (Front::Open, Some(open)) => {
                 let at = open.opened + linger;
-                if hurried || now >= at || open.generation < generation {
+                if open.is_full() || hurried || now >= at || open.generation < generation {
                     Readiness::Ready
                 } else {
                     Readiness::Later(at)

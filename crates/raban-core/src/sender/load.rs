@@ -38,8 +38,8 @@ impl Sender {
         let queue = &mut self.queues[id.0 as usize];
         let unsent = queue.entries.iter();
         let unsent = unsent.filter(|entry| entry.sent.is_none() && entry.is_live());
-        let queued = queue.partition.lock().queued() + unsent.count();
-        let queued = u32::try_from(queued).unwrap_or(u32::MAX);
+        let unsent = u32::try_from(unsent.count()).unwrap_or(u32::MAX);
+        let queued = queue.partition.lock().queued().saturating_add(unsent);
         if queue.queued != queued {
             queue.queued = queued;
             self.unweighed.add(&queue.partition.topic);

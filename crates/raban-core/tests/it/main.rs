@@ -11,6 +11,7 @@ mod config;
 mod connections;
 mod doubt;
 mod flush;
+mod growth;
 mod idempotence;
 mod memory;
 mod metadata;

@@ -129,13 +129,11 @@ impl RecordsBuilder {
         self.buffer.capacity()
     }
 
-    /// Moves the records to a buffer of exactly this capacity, if it is larger than the present one.
-    pub fn grow_to(&mut self, capacity: usize) {
-        if capacity > self.capacity() {
-            let mut grown = BytesMut::with_capacity(capacity);
-            grown.extend_from_slice(&self.buffer);
-            self.buffer = grown;
-        }
+    /// Moves the records to `buffer`, which is cleared first, and gives back the one that held them.
+    pub fn move_to(&mut self, mut buffer: BytesMut) -> BytesMut {
+        buffer.clear();
+        buffer.extend_from_slice(&self.buffer);
+        std::mem::replace(&mut self.buffer, buffer)
     }
 
     /// Records so far.

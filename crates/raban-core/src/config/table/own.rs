@@ -1,10 +1,15 @@
 //! Settings that Kafka's producer has no counterpart for.
 
 use crate::config::setting::Importance::{Low, Medium};
-use crate::config::setting::SettingType::{Long, String};
+use crate::config::setting::SettingType::{Boolean, Long, String};
 use crate::config::setting::{Setting, Valid};
 
 pub(super) const ROWS: &[Setting] = &[
+    Setting::new("batch.growth.enable", Boolean, Some("true"), Medium).doc(
+        "Whether a full batch takes further records while it could not be sent: behind an earlier batch of its \
+         partition that waits for the broker. It grows up to a quarter of max.request.size, a sixteenth of \
+         buffer.memory and what the topic is known to take, and only without compression. It leaves no later for that.",
+    ),
     Setting::new("in.doubt.policy", String, Some("fail"), Medium)
     .valid(Valid::OneOf(&["fail", "resend"]))
     .doc(

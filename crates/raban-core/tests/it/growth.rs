@@ -1,0 +1,145 @@
+//! Batches that grow past `batch.size` while they can't leave.
+
+use std::time::Duration;
+
+use raban_core::{Delivery, NewRecord};
+use raban_protocol::error_code::ErrorCode;
+
+use crate::harness::Harness;
+
+const SECOND: Duration = Duration::from_secs(1);
+const BATCH: usize = 1000;
+/// Fills a tenth of a batch of `batch.size`, which holds nine with its header.
+const VALUE: [u8; 90] = [b'x'; 90];
+
+/// The cap is 4,000 bytes: a quarter of `max.request.size`.
+const SETTINGS: [(&str, &str); 2] = [("batch.size", "1000"), ("max.request.size", "16000")];
+
+/// A producer whose partition 0 waits for the first answer, so that nothing can leave.
+fn held_up(more: &[(&str, &str)]) -> Harness {
+    let mut harness = Harness::new(&[&SETTINGS, more].concat());
+    harness.send("first").detach();
+    harness.run();
+    harness
+}
+
+fn record() -> NewRecord<'static> {
+    NewRecord {
+        partition: Some(0),
+        value: Some(&VALUE),
+        ..NewRecord::default()
+    }
+}
+
+fn send(harness: &mut Harness, count: usize) -> Vec<Delivery> {
+    (0..count)
+        .map(|_| harness.enqueue(&record()).unwrap())
+        .collect()
+}
+
+/// Answers the first request, and takes down the batches of all that follow: bytes and records.
+fn sizes(harness: &mut Harness) -> Vec<(usize, usize)> {
+    let mut sizes = Vec::new();
+    harness.answer_next(ErrorCode::NONE);
+    while let Some(next) = harness.produced.front() {
+        sizes.push((next.batch_bytes().len(), next.values().len()));
+        harness.answer_next(ErrorCode::NONE);
+    }
+    sizes
+}
+
+fn records(sizes: &[(usize, usize)]) -> Vec<usize> {
+    sizes.iter().map(|(_, records)| *records).collect()
+}
+
+#[track_caller]
+fn assert_memory_is_back(harness: &Harness) {
+    let metrics = harness.metrics();
+    assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
+}
+
+#[test]
+fn a_batch_grows_behind_one_that_waits() {
+    let mut harness = held_up(&[]);
+    let deliveries = send(&mut harness, 9 + 30);
+    assert_eq!(records(&sizes(&mut harness)), [9, 30]);
+    assert!(
+        deliveries
+            .iter()
+            .all(|sent| sent.try_outcome().unwrap().is_ok())
+    );
+    assert_memory_is_back(&harness);
+}
+
+#[test]
+fn what_grew_leaves_without_lingering() {
+    let mut harness = held_up(&[("linger.ms", "60000")]);
+    harness.advance(60 * SECOND);
+    let deliveries = send(&mut harness, 9 + 12);
+    assert_eq!(records(&sizes(&mut harness)), [9, 12]);
+    assert!(deliveries.iter().all(Delivery::is_settled));
+}
+
+#[test]
+fn nothing_grows_that_can_leave() {
+    let mut harness = held_up(&[("linger.ms", "1000")]);
+    harness.advance(SECOND);
+    harness.answer_next(ErrorCode::NONE);
+    for _ in 0..4 * 9 + 1 {
+        send(&mut harness, 1);
+        harness.run();
+    }
+    let sent = harness.produced.iter().map(|next| next.values().len());
+    assert_eq!(sent.collect::<Vec<_>>(), [9; 4]);
+}
+
+#[test]
+fn nothing_grows_above_the_cap() {
+    let mut harness = held_up(&[]);
+    send(&mut harness, 9 + 38 + 38 + 12);
+    let sizes = sizes(&mut harness);
+    assert_eq!(records(&sizes), [9, 39, 39, 10]);
+    assert!(
+        sizes.iter().all(|(bytes, _)| *bytes <= 4 * BATCH),
+        "{sizes:?}"
+    );
+}
+
+#[test]
+fn nothing_grows_where_that_is_off_or_batches_are_compressed_or_single_records_wanted() {
+    for setting in [
+        ("batch.growth.enable", "false"),
+        ("compression.type", "lz4"),
+    ] {
+        let mut harness = held_up(&[setting]);
+        send(&mut harness, 4 * 9);
+        let sizes = sizes(&mut harness);
+        assert!(sizes.iter().all(|(bytes, _)| *bytes <= BATCH), "{sizes:?}");
+    }
+    let mut harness = held_up(&[("batch.size", "0")]);
+    send(&mut harness, 5);
+    assert_eq!(records(&sizes(&mut harness)), [1; 5]);
+}
+
+#[test]
+fn a_flush_ends_a_batch_that_grew() {
+    let mut harness = held_up(&[]);
+    send(&mut harness, 9 + 15);
+    drop(harness.accumulator.flush(harness.now));
+    send(&mut harness, 3);
+    assert_eq!(records(&sizes(&mut harness)), [9, 15, 3]);
+}
+
+#[test]
+fn close_sends_what_grew() {
+    let mut harness = held_up(&[]);
+    let deliveries = send(&mut harness, 9 + 15);
+    let _close = harness.accumulator.close(harness.now, SECOND);
+    assert_eq!(records(&sizes(&mut harness)), [9, 15]);
+    assert!(
+        deliveries
+            .iter()
+            .all(|sent| sent.try_outcome().unwrap().is_ok())
+    );
+    assert_memory_is_back(&harness);
+}
