@@ -409,8 +409,8 @@ Output as text (the default), one setting a line, separated by tabs:
 Output as JSON (--format json), one object a line, all settings:
   name, value, source (set, default or changed), origin, has_effect
 
-Warnings and errors go to standard error. Exit code 2 says that a producer does
-not start on these settings.";
+Warnings and errors go to standard error. Exit code 2 says that `raban produce`
+does not start on these settings.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_OUTPUT)]

@@ -11,13 +11,19 @@ use crate::cluster::{parse_properties, set_properties};
 use crate::exit::{Exit, Failure};
 use crate::output::printed;
 use crate::progress::tell;
+use crate::serializers::Serializers;
 
 pub(super) fn run(args: &ConfigCheck) -> Result<Exit, Failure> {
     let mut settings = parse_properties(&name(&args.file), read(&args.file)?)?;
     set_properties(&mut settings, &args.properties)?;
-    let checked = settings
-        .check()
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    // `raban produce` runs on them, too, and takes serializers from them before the producer does.
+    let produced = Serializers::check(&settings).map_err(|failure| failure.to_string());
+    let checked = settings.check().map_err(|error| error.to_string());
+    let checked = match (produced, checked) {
+        (Ok(()), Ok(checked)) => checked,
+        (Err(problem), Ok(_)) | (Ok(()), Err(problem)) => return Err(Failure::usage(problem)),
+        (Err(first), Err(rest)) => return Err(Failure::usage(format!("{first}\n{rest}"))),
+    };
     for warning in &checked.warnings {
         tell(&format!("warning: {warning}"));
     }
@@ -54,11 +60,9 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// Of a refused setting the values that aren't refused are obeyed.
 fn has_effect(value: &EffectiveValue) -> bool {
-    matches!(
-        value.setting.treatment,
-        Treatment::Effect | Treatment::Translated(_)
-    )
+    !matches!(value.setting.treatment, Treatment::Accepted(_))
 }
 
 /// Empty for what nobody needs to know.
