@@ -728,7 +728,7 @@ mod rules {
         let uniform = config(&[("partitioner.class", &class("UniformStickyPartitioner"))]);
         assert!(uniform.ignore_keys && uniform.adaptive_partitioning);
         let refused = error(&[("partitioner.class", "com.example.MyPartitioner")]);
-        assert!(refused.starts_with("`partitioner.class=com.example.MyPartitioner` is refused: no partitioner has this name; there are random, consistent,"), "{refused}");
+        assert!(refused.starts_with("`partitioner.class=com.example.MyPartitioner` is refused: no partitioner has the name \"com.example.MyPartitioner\"; there are random, consistent,"), "{refused}");
         assert!(
             refused.ends_with("or write your own and give it to `Builder::partitioner`."),
             "{refused}"

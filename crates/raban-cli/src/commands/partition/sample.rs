@@ -117,7 +117,7 @@ impl Sample {
             }
             score
         };
-        let mut scores: Vec<Score> = NamedPartitioner::ALL.into_iter().map(score).collect();
+        let mut scores: Vec<Score> = NamedPartitioner::ALL.iter().copied().map(score).collect();
         scores.retain(|score| {
             !matches!(
                 score.partitioner,
