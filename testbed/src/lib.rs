@@ -2,7 +2,7 @@
 //!
 //! [`Kafka`] starts Apache Kafka from its Maven jars, one node or three, and stops, kills, pauses and restarts nodes.
 //! [`Proxy`] stands between a client and a broker, understands Kafka's frames, and swallows, delays, holds or cuts them.
-//! [`kcat`] is a second, independent reader.
+//! [`kcat`] is a second, independent reader; [`sarama`] has that client's partitioners.
 //!
 //! A test never waits by sleeping: [`Kafka`] returns once nodes answer, and [`Proxy::wait_until`] and
 //! [`Proxy::wait_hits`] return as soon as what they wait for has happened.
@@ -19,6 +19,7 @@ mod port;
 mod process;
 mod proxy;
 mod record;
+pub mod sarama;
 mod small_disk;
 mod tool;
 

@@ -10,6 +10,9 @@ use crate::records::Parsed;
 
 const ENCODING: &str = "serializer.encoding";
 
+/// The one of Kafka's serializers that the producer knows and the command can't be.
+const LIST: &str = "org.apache.kafka.common.serialization.ListSerializer";
+
 /// What makes bytes of keys and values; `None` where they pass as they are.
 pub(crate) struct Serializers {
     key: Option<Box<dyn Serializer<str>>>,
@@ -21,12 +24,27 @@ impl Serializers {
     /// What the options and the settings ask for. Leaves settings behind only where the producer has
     /// something to say about them: classes that aren't known by name.
     pub(crate) fn take(args: &Produce, settings: &mut Settings) -> Result<Self, Failure> {
+        let (key, value) = (args.key_serializer, args.value_serializer);
+        Self::chosen(&args.topic, key, value, settings)
+    }
+
+    /// The same without options.
+    pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+        Self::chosen("", None, None, &mut settings.clone()).map(drop)
+    }
+
+    fn chosen(
+        topic: &str,
+        key: Option<JavaSerializer>,
+        value: Option<JavaSerializer>,
+        settings: &mut Settings,
+    ) -> Result<Self, Failure> {
         let encoding = settings.remove(ENCODING);
         let mut part = |part, option| serializer(part, option, encoding.as_deref(), settings);
         Ok(Self {
-            key: part(RecordPart::Key, args.key_serializer)?,
-            value: part(RecordPart::Value, args.value_serializer)?,
-            topic: args.topic.clone(),
+            key: part(RecordPart::Key, key)?,
+            value: part(RecordPart::Value, value)?,
+            topic: topic.to_owned(),
         })
     }
 
@@ -82,7 +100,15 @@ fn serializer(
     let class = format!("{}.serializer", part.name());
     let own = format!("{class}.encoding");
     let own_encoding = settings.remove(&own);
-    let set = settings.get(&class).map(str::parse::<JavaSerializer>);
+    let set = settings.get(&class).map(str::trim);
+    if option.is_none() && set == Some(LIST) {
+        let part = part.name();
+        return Err(Failure::usage(format!(
+            "{class}: {LIST} takes lists, and no text is one; choose another with --{part}-serializer, or \
+             `raban::List` in an application"
+        )));
+    }
+    let set = set.map(str::parse::<JavaSerializer>);
     let chosen = match (option, set) {
         (Some(chosen), _) | (None, Some(Ok(chosen))) => {
             settings.remove(&class);
@@ -169,6 +195,13 @@ mod tests {
         check(&["--key-serializer", "short"], &[foreign], &[0, 7], UTF8, 0);
         // The producer refuses it in its own words.
         check(&[], &[foreign], PLAIN, UTF8, 1);
+    }
+
+    #[test]
+    fn lists_are_no_text() {
+        let list = ("key.serializer", LIST);
+        assert!(made(&[], &[list]).unwrap_err().contains("no text is one"));
+        check(&["--key-serializer", "short"], &[list], &[0, 7], UTF8, 0);
     }
 
     #[test]

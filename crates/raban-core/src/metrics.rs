@@ -13,6 +13,7 @@ pub(crate) use self::recorder::{Produced, Recorder, nanos};
 
 /// How much there was of something.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Meter {
     /// How much a second over the last time windows (`metrics.sample.window.ms`, `metrics.num.samples`).
     pub rate: f64,
@@ -23,6 +24,7 @@ pub struct Meter {
 /// How values were spread over the last time windows (`metrics.sample.window.ms`, `metrics.num.samples`). All
 /// are NaN where there were no values.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Distribution {
     /// The mean.
     pub avg: f64,

@@ -100,7 +100,7 @@ pub use raban_core::{
     Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, Purge, RecordMetadata, Resolution,
     ResolvedBy, Speaks, TopicMetrics, Trail, Unresolved,
 };
-pub use raban_protocol::compression::Compression;
+pub use raban_protocol::compression::{Compression, CompressionError};
 pub use raban_protocol::error_code::ErrorCode;
 
 /// The settings of a producer, one by one: name, type, default, meaning, and what is in force.

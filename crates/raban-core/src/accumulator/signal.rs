@@ -36,6 +36,7 @@ pub(crate) struct News {
 
 /// What [`Accumulator::purge`](crate::Accumulator::purge) gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Purge {
     /// Records that no request carries. Those that were sent before and wait to be sent again are in doubt.
     Queued,
