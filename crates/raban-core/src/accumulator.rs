@@ -186,7 +186,7 @@ impl Accumulator {
         chosen: &mut Option<i32>,
     ) -> Result<Delivery, Box<Blocked>> {
         if self.generations.is_closing() {
-            return Err(ErrorKind::Closed.into());
+            return Err(Blocked::for_good(ErrorKind::Closed));
         }
         let now = clock.recent();
         let candidate = Candidate {
@@ -217,7 +217,9 @@ impl Accumulator {
     #[inline]
     fn validate(&self, candidate: &Candidate<'_>) -> Result<(), Box<Blocked>> {
         if candidate.timestamp < 0 {
-            return Err(ErrorKind::InvalidTimestamp(candidate.timestamp).into());
+            return Err(Blocked::for_good(ErrorKind::InvalidTimestamp(
+                candidate.timestamp,
+            )));
         }
         let size = candidate.most();
         if size <= self.largest_record {
@@ -227,12 +229,11 @@ impl Accumulator {
             limit if size > limit => (limit, "max.request.size"),
             _ => (self.config.buffer_memory, "buffer.memory"),
         };
-        Err(ErrorKind::RecordTooLarge {
+        Err(Blocked::for_good(ErrorKind::RecordTooLarge {
             size,
             limit,
             setting,
-        }
-        .into())
+        }))
     }
 
     #[inline]
@@ -345,7 +346,7 @@ impl Accumulator {
         let buffer = self.memory.buffer(capacity, line, call).ok_or(blocked)?;
         let Some(generation) = self.generations.open_batch() else {
             self.memory.release(capacity, line, Some(buffer.freeze()));
-            return Err(ErrorKind::Closed.into());
+            return Err(Blocked::for_good(ErrorKind::Closed));
         };
         let result = BatchResult::new(Arc::clone(&partition.topic), partition.index);
         state.held += capacity;

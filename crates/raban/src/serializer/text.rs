@@ -50,6 +50,10 @@ impl Serializer<str> for Text {
         }
         Ok(())
     }
+
+    fn as_bytes<'v>(&self, value: &'v str) -> Option<&'v [u8]> {
+        (self.0 == Charset::Utf8).then_some(value.as_bytes())
+    }
 }
 
 /// A charset, found by any of Java's names for it, in upper or lower case.
