@@ -104,9 +104,9 @@ Input as JSON (--format json), one object a line; blank lines are skipped:
 
 Serializers (--key-serializer, --value-serializer, or the settings
 key.serializer, value.serializer) make bytes of that text as Kafka's Java ones do:
-  With integer, 42 is four bytes. Null stays null. Strings are in the charset that
-  the settings key.serializer.encoding, value.serializer.encoding or
-  serializer.encoding name. Without all these, and with bytearray, bytes pass as
+  With integer, 42 is four bytes. Null stays null. Strings and UUIDs are in the
+  charset that the settings key.serializer.encoding, value.serializer.encoding
+  or serializer.encoding name. Without all these, and with bytearray, bytes pass as
   they are.
 
 A line that can't be read as a record, or whose key or value isn't what its

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use raban::{Charset, JavaSerializer, RecordPart, SerializeContext, Serializer, Settings, Text};
+use raban::{
+    Charset, JavaSerializer, RecordPart, SerializeContext, SerializeError, Serializer, Settings,
+    Text,
+};
 
 use crate::args::Produce;
 use crate::exit::Failure;
@@ -90,7 +93,7 @@ impl Serializers {
     }
 }
 
-/// As Java's `configure`: a part's own encoding goes before the one for both, and only strings have one.
+/// As Java's `configure`: a part's own encoding goes before the one for both, and only strings and UUIDs have one.
 fn serializer(
     part: RecordPart,
     option: Option<JavaSerializer>,
@@ -117,22 +120,44 @@ fn serializer(
         (None, Some(Err(_))) => return Ok(None),
         (None, None) => JavaSerializer::String,
     };
+    let charset = || match (&own_encoding, encoding) {
+        (Some(name), _) => named(&own, name),
+        (None, Some(name)) => named(ENCODING, name),
+        (None, None) => Ok(Charset::Utf8),
+    };
     Ok(match chosen {
         JavaSerializer::ByteArray | JavaSerializer::ByteBuffer | JavaSerializer::Bytes => None,
-        JavaSerializer::String => {
-            let (key, name) = match (&own_encoding, encoding) {
-                (Some(name), _) => (&*own, &**name),
-                (None, Some(name)) => (ENCODING, name),
-                (None, None) => return Ok(None),
-            };
-            match name.parse() {
-                Ok(Charset::Utf8) => None,
-                Ok(charset) => Some(Box::new(Text(charset))),
-                Err(unknown) => return Err(Failure::usage(format!("{key}: {unknown}"))),
-            }
-        }
+        JavaSerializer::String => match charset()? {
+            Charset::Utf8 => None,
+            charset => Some(Box::new(Text(charset))),
+        },
+        JavaSerializer::Uuid => match charset()? {
+            Charset::Utf8 => Some(Box::new(JavaSerializer::Uuid)),
+            charset => Some(Box::new(UuidIn(charset))),
+        },
         typed => Some(Box::new(typed)),
     })
+}
+
+fn named(key: &str, name: &str) -> Result<Charset, Failure> {
+    let charset = name.parse();
+    charset.map_err(|unknown| Failure::usage(format!("{key}: {unknown}")))
+}
+
+/// `UUIDSerializer` with another encoding than its own, UTF-8.
+#[derive(Debug)]
+struct UuidIn(Charset);
+
+impl Serializer<str> for UuidIn {
+    fn serialize(
+        &self,
+        context: &mut SerializeContext<'_>,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SerializeError> {
+        JavaSerializer::Uuid.serialize(context, value, &mut Vec::new())?;
+        Text(self.0).serialize(context, &value.to_ascii_lowercase(), out)
+    }
 }
 
 #[cfg(test)]
@@ -221,5 +246,44 @@ mod tests {
         // As in Java, it is looked up only where it is needed.
         let typed = ["--key-serializer", "short", "--value-serializer", "bytes"];
         check(&typed, &[("serializer.encoding", "?")], &[0, 7], UTF8, 0);
+    }
+
+    #[test]
+    fn uuids_have_an_encoding_as_in_java() {
+        let golden = include_str!("../../raban/tests/golden/serializers.tsv");
+        let mut charsets = 0;
+        for line in golden.lines() {
+            let columns: Vec<_> = line.split('\t').collect();
+            let Some(charset) = columns[0].strip_prefix("UUIDSerializer:") else {
+                continue;
+            };
+            charsets += 1;
+            let mut settings = [
+                ("key.serializer", "UUIDSerializer"),
+                ("serializer.encoding", charset),
+            ]
+            .into_iter()
+            .collect();
+            let chosen = Serializers::chosen("t", None, None, &mut settings).unwrap();
+            let parsed = |key: &'static str| {
+                Some(Parsed {
+                    key: Some(Cow::Borrowed(key.as_bytes())),
+                    value: None,
+                    headers: Cow::Borrowed(&[]),
+                    partition: None,
+                    timestamp: None,
+                })
+            };
+            let upper: &'static str = columns[1].to_uppercase().leak();
+            let made = chosen.serialize(parsed(upper)).unwrap().unwrap();
+            let hex = made
+                .key
+                .unwrap()
+                .iter()
+                .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            assert_eq!(hex, columns[2], "{charset}");
+            assert!(chosen.serialize(parsed("1-2")).is_err());
+        }
+        assert_eq!(charsets, Charset::ALL.len());
     }
 }
