@@ -104,6 +104,8 @@ pub struct Config {
     pub metadata_max_idle: Duration,
     /// `metadata.recovery.rebootstrap.trigger.ms`; `None` with `metadata.recovery.strategy=none`.
     pub rebootstrap_trigger: Option<Duration>,
+    /// `enable.metrics.push`; off where the feature `telemetry` is.
+    pub enable_metrics_push: bool,
     /// `metrics.sample.window.ms`.
     pub metrics_sample_window: Duration,
     /// `metrics.num.samples`, at least 1.
@@ -244,6 +246,8 @@ impl Config {
                 .text("metadata.recovery.strategy")
                 .eq_ignore_ascii_case("rebootstrap")
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
+            enable_metrics_push: checked.boolean("enable.metrics.push")
+                && cfg!(feature = "telemetry"),
             metrics_sample_window: checked.duration("metrics.sample.window.ms"),
             metrics_num_samples: u32::try_from(checked.number("metrics.num.samples"))
                 .unwrap_or(u32::MAX),

@@ -25,7 +25,7 @@ impl Sender {
             Timer::Connection(conn) => self.connection_due(now, conn),
             Timer::Availability(node) => self.weigh_without(now, node),
             // What they stand for is looked at whenever anything happens.
-            Timer::Node(_) | Timer::Control | Timer::Close => {}
+            Timer::Node(_) | Timer::Control | Timer::Telemetry | Timer::Close => {}
         }
     }
 
@@ -245,6 +245,9 @@ impl Sender {
             self.abort();
         }
         if !self.accumulator.generations.all_settled() {
+            return;
+        }
+        if !self.end_telemetry(now) {
             return;
         }
         let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();

@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     Availability(i32),
     /// The next attempt at a control connection, metadata or a producer id.
     Control,
+    /// The next subscription or push, or the end of the wait for the last one.
+    Telemetry,
     /// The end of `close`'s timeout.
     Close,
 }

@@ -5,6 +5,7 @@ mod harness;
 
 mod broker_log;
 mod close;
+mod collector;
 mod config;
 mod doubt;
 mod flush;
@@ -17,6 +18,8 @@ mod partitioning;
 mod purge;
 mod retries;
 mod split;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 mod timeouts;
 mod told;
 mod trail;
