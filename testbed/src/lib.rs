@@ -20,6 +20,7 @@ mod process;
 mod proxy;
 mod record;
 mod small_disk;
+mod telemetry;
 mod tool;
 
 pub use error::Error;
@@ -31,4 +32,5 @@ pub use proxy::{
 };
 pub use record::{Header, Record};
 pub use small_disk::SmallDisk;
+pub use telemetry::{Push, Told};
 pub use tool::Read;

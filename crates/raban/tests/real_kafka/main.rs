@@ -10,3 +10,4 @@ mod metrics;
 mod partitioners;
 mod refused;
 mod support;
+mod telemetry;
