@@ -11,7 +11,7 @@ use crate::error::tail;
 pub const VERSIONS: [&str; 3] = ["3.9.1", "4.3.1", "4.4.0"];
 
 const POM: &str = include_str!("../kafka/pom.xml");
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     (
         "KafkaControl.java",
         include_str!("../kafka/KafkaControl.java"),
@@ -29,6 +29,10 @@ const SOURCES: [(&str, &str); 6] = [
     (
         "ListenerPrincipal.java",
         include_str!("../kafka/ListenerPrincipal.java"),
+    ),
+    (
+        "TelemetryPlugin.java",
+        include_str!("../kafka/TelemetryPlugin.java"),
     ),
 ];
 

@@ -21,6 +21,7 @@ mod proxy;
 mod record;
 pub mod sarama;
 mod small_disk;
+mod telemetry;
 mod tool;
 
 pub use error::Error;
@@ -32,4 +33,5 @@ pub use proxy::{
 };
 pub use record::{Header, Record};
 pub use small_disk::SmallDisk;
+pub use telemetry::{Push, Told};
 pub use tool::Read;

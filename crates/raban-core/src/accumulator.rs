@@ -7,6 +7,7 @@ mod blocked;
 mod choose;
 pub(crate) mod closing;
 pub(crate) mod generations;
+pub(crate) mod instance_id;
 pub(crate) mod memory;
 pub(crate) mod partition;
 pub(crate) mod ratio;
@@ -32,6 +33,8 @@ use self::choose::Chosen;
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
+use self::instance_id::InstanceId;
+pub use self::instance_id::{ClientInstanceIdError, InstanceIdWait};
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
@@ -68,6 +71,7 @@ pub struct Accumulator {
     pub(crate) generations: Arc<Generations>,
     pub(crate) closing: Arc<Closing>,
     pub(crate) recorder: Recorder,
+    instance_id: InstanceId,
     trouble: Mutex<Option<Cause>>,
     listener: OnceLock<Listening>,
 }
@@ -115,6 +119,7 @@ impl Accumulator {
             generations: Arc::default(),
             closing: Arc::default(),
             recorder: Recorder::new(&config),
+            instance_id: InstanceId::default(),
             trouble: Mutex::default(),
             listener: OnceLock::new(),
             config,

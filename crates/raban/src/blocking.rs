@@ -9,7 +9,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use raban_core::{EnqueueError, ErrorKind, PartitionInfo, ProduceError, RecordMetadata};
+use raban_core::{
+    ClientInstanceIdError, EnqueueError, ErrorKind, PartitionInfo, ProduceError, RecordMetadata,
+};
+
+use raban_protocol::primitives::Uuid;
 
 use crate::callbacks::is_inside;
 use crate::delivery::Delivery;
@@ -99,6 +103,15 @@ impl Producer {
     /// As [`Producer::warm`](crate::Producer::warm).
     pub fn warm(&self, topic: &str) -> Result<(), EnqueueError> {
         wait_for(self.0.warm(topic))
+    }
+
+    /// The id under which brokers know this producer's telemetry.
+    ///
+    /// # Errors
+    /// As [`Producer::client_instance_id`](crate::Producer::client_instance_id), and
+    /// [`ClientInstanceIdError::InCallback`] in a callback, which can't wait.
+    pub fn client_instance_id(&self, timeout: Duration) -> Result<Uuid, ClientInstanceIdError> {
+        wait(self.0.client_instance_id(timeout)).unwrap_or(Err(ClientInstanceIdError::InCallback))
     }
 
     /// The topic's partitions.

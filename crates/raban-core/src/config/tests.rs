@@ -968,12 +968,12 @@ mod words {
             warnings(&[
                 ("ssl.truststore.location", "/etc/trust.jks"),
                 ("ssl.truststore.password", "hunter2"),
-                ("enable.metrics.push", "true"),
+                ("metrics.recording.level", "DEBUG"),
                 ("metrics.context.team", "a"),
             ]),
             [
                 "`ssl.truststore.location`, `ssl.truststore.password` have no effect: only TLS reads such settings, and security.protocol is PLAINTEXT: connections are not encrypted.",
-                "`enable.metrics.push` has no effect: raban does not push metrics to brokers yet; delivery is not affected.",
+                "`metrics.recording.level` has no effect: raban keeps all of its metrics at every level.",
                 "`metrics.context.team` has no effect: such settings describe the client to Java's metrics reporters, and there are none here.",
             ]
         );
