@@ -973,7 +973,7 @@ mod words {
             ]),
             [
                 "`ssl.truststore.location`, `ssl.truststore.password` have no effect: only TLS reads such settings, and security.protocol is PLAINTEXT: connections are not encrypted.",
-                "`metrics.recording.level` has no effect: raban keeps all of its metrics at every level.",
+                "`metrics.recording.level` has no effect: all metrics of the producer are of level INFO, in the Java client too, so that no level adds any.",
                 "`metrics.context.team` has no effect: such settings describe the client to Java's metrics reporters, and there are none here.",
             ]
         );
