@@ -14,19 +14,19 @@ const HELD: usize = 65_536;
 
 /// A client whose deliveries are awaited.
 pub trait Enqueue: Send + Sync + 'static {
-    type Delivery: Future<Output: Send> + Send + 'static;
+    type Delivery: Send + 'static;
 
-    /// Resolves when the client has taken the record; then there is its delivery to await.
+    /// Resolves when the client has taken the record.
     fn enqueue(
         &self,
         record: Record,
     ) -> impl Future<Output = Result<Self::Delivery, Failure>> + Send;
 
-    /// Whether what a delivery resolved to says that the record was acknowledged.
+    /// Resolves when the record is acknowledged.
     ///
     /// # Errors
-    /// Why it wasn't.
-    fn delivered(outcome: <Self::Delivery as Future>::Output) -> Result<(), Failure>;
+    /// Why it isn't.
+    fn delivered(delivery: Self::Delivery) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// Sends a share and returns once each of its records has an outcome.
@@ -53,7 +53,7 @@ async fn send_at_once<C: Enqueue>(client: &C, share: Share) {
         }
         if held.len() == HELD {
             for delivery in held.drain(..HELD / 2) {
-                match C::delivered(delivery.await) {
+                match C::delivered(delivery).await {
                     Ok(()) => delivered += 1,
                     Err(error) => return tally.failed(error),
                 }
@@ -61,7 +61,7 @@ async fn send_at_once<C: Enqueue>(client: &C, share: Share) {
         }
     }
     for delivery in held {
-        match C::delivered(delivery.await) {
+        match C::delivered(delivery).await {
             Ok(()) => delivered += 1,
             Err(error) => return tally.failed(error),
         }
@@ -80,7 +80,7 @@ fn send_paced<C: Enqueue>(runtime: &Runtime, client: &Arc<C>, share: Share) -> R
             Ok(delivery) => {
                 let tally = Arc::clone(&tally);
                 tasks.push(runtime.spawn(async move {
-                    match C::delivered(delivery.await) {
+                    match C::delivered(delivery).await {
                         Ok(()) => tally.delivered(record.ticket),
                         Err(error) => tally.failed(error),
                     }

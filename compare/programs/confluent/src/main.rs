@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use confluent_kafka::common::KafkaFuture;
 use confluent_kafka::common::serialization::ByteArraySerializer;
-use confluent_kafka::common::{Error, KafkaFuture};
 use confluent_kafka::producer::{
     KafkaProducer, Producer, ProducerConfig, ProducerRecord, RecordMetadata,
 };
@@ -84,7 +84,7 @@ impl Enqueue for Sending {
         sent.map_err(Failure::new)
     }
 
-    fn delivered(outcome: Result<RecordMetadata, Error>) -> Result<(), Failure> {
-        outcome.map(drop).map_err(Failure::new)
+    async fn delivered(delivery: Self::Delivery) -> Result<(), Failure> {
+        delivery.get().await.map(drop).map_err(Failure::new)
     }
 }

@@ -88,7 +88,7 @@ impl Enqueue for Sending {
         self.producer.enqueue(to_send).await.map_err(Failure::new)
     }
 
-    fn delivered(outcome: krafka::Result<krafka::producer::RecordMetadata>) -> Result<(), Failure> {
-        outcome.map(drop).map_err(Failure::new)
+    async fn delivered(delivery: DeliveryHandle) -> Result<(), Failure> {
+        delivery.await.map(drop).map_err(Failure::new)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use load::awaiting::{self, Enqueue};
 use load::{Client, Failure, Profile, Record, Settings, Share, Tally, Ticket, Workload};
-use raban::{Builder, ProduceError, Producer, RecordMetadata};
+use raban::{Builder, Producer};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -116,7 +116,7 @@ impl Enqueue for Sending {
         enqueued.map_err(Failure::new)
     }
 
-    fn delivered(outcome: Result<RecordMetadata, ProduceError>) -> Result<(), Failure> {
-        outcome.map(drop).map_err(Failure::new)
+    async fn delivered(delivery: raban::Delivery) -> Result<(), Failure> {
+        delivery.await.map(drop).map_err(Failure::new)
     }
 }

@@ -141,8 +141,8 @@ impl Enqueue for Futures {
         }
     }
 
-    fn delivered(outcome: <DeliveryFuture as Future>::Output) -> Result<(), Failure> {
-        match outcome.map_err(Failure::new)? {
+    async fn delivered(delivery: DeliveryFuture) -> Result<(), Failure> {
+        match delivery.await.map_err(Failure::new)? {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(Failure::new(error)),
         }

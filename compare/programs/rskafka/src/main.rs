@@ -125,7 +125,7 @@ impl Enqueue for Sending {
         Ok(delivery)
     }
 
-    fn delivered(outcome: Result<i64, Error>) -> Result<(), Failure> {
-        outcome.map(drop).map_err(Failure::new)
+    async fn delivered(delivery: Self::Delivery) -> Result<(), Failure> {
+        delivery.await.map(drop).map_err(Failure::new)
     }
 }
