@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,6 @@ type workload struct {
 
 type report struct {
 	Settings   map[string]string `json:"settings"`
-	Version    string            `json:"version"`
 	Records    int64             `json:"records"`
 	Seconds    float64           `json:"seconds"`
 	CPUSeconds float64           `json:"cpu_seconds"`
@@ -138,20 +136,9 @@ func measure(w workload) (*report, error) {
 		return nil, err
 	}
 	return &report{
-		Settings: told, Version: version(), Records: w.records, Seconds: elapsed.Seconds(),
+		Settings: told, Records: w.records, Seconds: elapsed.Seconds(),
 		CPUSeconds: after - before, PeakKiB: peak, Latency: percentiles(s.latencies),
 	}, nil
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if dep.Path == "github.com/twmb/franz-go" {
-				return dep.Version
-			}
-		}
-	}
-	return ""
 }
 
 type sender struct {

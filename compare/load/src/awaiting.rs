@@ -73,7 +73,7 @@ async fn send_at_once<C: Enqueue>(client: &C, share: Share) {
 /// that none waits for another to be noticed.
 fn send_paced<C: Enqueue>(runtime: &Runtime, client: &Arc<C>, share: Share) -> Result<(), Failure> {
     let tally = Arc::clone(&share.tally);
-    let mut tasks = Vec::with_capacity(share.size_hint().0);
+    let mut tasks = Vec::with_capacity(share.len());
     for record in share {
         match runtime.block_on(client.enqueue(record)) {
             Err(error) => tally.failed(error),

@@ -85,7 +85,6 @@ fn measure<C: Client>(
     client.close()?;
     let report = Report {
         settings,
-        version: None,
         records: workload.records,
         seconds: elapsed.as_secs_f64(),
         cpu_seconds: cpu.as_secs_f64(),

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct Report {
     /// What the client was told, by its own names; empty for defaults.
     pub settings: BTreeMap<String, String>,
-    /// The client's version, if it tells; else the runner knows.
-    #[serde(default)]
-    pub version: Option<String>,
     /// Measured records, each confirmed.
     pub records: u64,
     /// From the first measured record's sending to the last one's confirmation.

@@ -123,4 +123,10 @@ impl Iterator for Share {
         };
         Some(self.source.record(index, ticket))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.range.size_hint()
+    }
 }
+
+impl ExactSizeIterator for Share {}

@@ -126,7 +126,15 @@ impl Places {
     /// The version of the client that a program uses.
     pub(crate) fn version(&self, program: &Program) -> String {
         let found = match program.source {
-            Source::Cargo { client, .. } => locked(&self.read("Cargo.lock"), client),
+            Source::Cargo { client, .. } => {
+                let lock = self.read("Cargo.lock");
+                let own = locked(&lock, client);
+                // That of the C library that it wraps.
+                match (client, locked(&lock, "rdkafka-sys")) {
+                    ("rdkafka", Some(sys)) => own.map(|own| format!("{own} (rdkafka-sys {sys})")),
+                    _ => own,
+                }
+            }
             Source::Go => required(&self.read("go/go.mod"), "github.com/twmb/franz-go"),
             Source::Java => Some(KAFKA.to_owned()),
         };

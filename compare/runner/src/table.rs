@@ -138,10 +138,16 @@ pub(crate) fn text(results: &Results, blocks: &[Block<'_>], verdicts: &[Verdict]
             }
         }
     }
-    if !verdicts.is_empty() {
-        let _ = writeln!(text, "\nWhat raban promises");
-    }
-    for verdict in verdicts {
+    let (measured, others): (Vec<_>, Vec<_>) = verdicts
+        .iter()
+        .partition(|verdict| verdict.holds().is_some());
+    let _ = writeln!(
+        text,
+        "\nWhat raban promises: {} here, {} not measured",
+        measured.len(),
+        others.len()
+    );
+    for verdict in measured {
         let _ = writeln!(text, "  {verdict}");
     }
     text

@@ -40,7 +40,7 @@ impl Floor {
 impl Client for Floor {
     fn send(&self, share: Share) -> Result<(), Failure> {
         let tally = Arc::clone(&share.tally);
-        let records = share.size_hint().0 as u64;
+        let records = share.len() as u64;
         let mut sink = Sink::connect(&self.sink)?;
         let mut spare = BytesMut::with_capacity(BATCH);
         let mut batch = RecordsBuilder::new(std::mem::take(&mut spare));

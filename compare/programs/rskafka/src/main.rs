@@ -31,7 +31,7 @@ fn settings(workload: &Workload) -> (Duration, usize, Settings) {
     // Linger is 5 ms unless set; a batch's size must be given, and the module's example gives 1,024 bytes.
     let (linger, batch) = match workload.settings {
         Profile::Defaults => (Duration::from_millis(5), 16 * 1024),
-        Profile::Best => (Duration::from_millis(5), 1_000_000),
+        Profile::Best => (Duration::from_millis(5), 900_000),
     };
     let linger = workload.linger(linger);
     let settings = [
