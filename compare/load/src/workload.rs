@@ -26,7 +26,7 @@ pub struct Workload {
     /// Bytes of a value.
     #[arg(long)]
     pub size: usize,
-    /// Give each record a key of 16 bytes, one of 65,536.
+    /// Give each record a key of 16 bytes, one of some 61,000.
     #[arg(long)]
     pub keyed: bool,
     #[arg(long, value_enum)]

@@ -5,6 +5,7 @@ mod build;
 mod cell;
 mod html;
 mod measure;
+mod plot;
 mod pool;
 mod process;
 mod program;

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use raban::{Admin, AdminError, BlockingAdmin, NewTopic};
@@ -10,6 +12,9 @@ use serde::Serialize;
 use testbed::Kafka;
 
 use crate::build::{KAFKA, Places, Skipped};
+
+/// How long a topic's partitions may take to have leaders.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
@@ -76,7 +81,7 @@ impl Target {
         &self.bootstrap
     }
 
-    /// Creates a topic.
+    /// Creates a topic and waits until each of its partitions has a leader.
     ///
     /// # Errors
     /// Why it can't be had.
@@ -85,7 +90,26 @@ impl Target {
             partitions: Some(partitions),
             ..NewTopic::default()
         };
-        self.admin.create_topic(topic, new)
+        self.admin.create_topic(topic, new)?;
+        // The node that creates a topic and the one that tells of it learn from each other in time.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let described = self.admin.describe(topic);
+            let led = described.as_ref().map(|described| {
+                let led = described
+                    .partitions
+                    .iter()
+                    .filter(|partition| partition.end_offset.is_some());
+                led.count() == partitions.unsigned_abs() as usize
+            });
+            if matches!(led, Ok(true)) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return described.map(drop);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Deletes a topic with what it holds.
