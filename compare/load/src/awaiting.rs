@@ -73,13 +73,13 @@ async fn send_at_once<C: Enqueue>(client: &C, share: Share) {
 /// that none waits for another to be noticed.
 fn send_paced<C: Enqueue>(runtime: &Runtime, client: &Arc<C>, share: Share) -> Result<(), Failure> {
     let tally = Arc::clone(&share.tally);
-    let mut tasks = Vec::with_capacity(share.len());
+    let mut tasks = VecDeque::new();
     for record in share {
         match runtime.block_on(client.enqueue(record)) {
             Err(error) => tally.failed(error),
             Ok(delivery) => {
                 let tally = Arc::clone(&tally);
-                tasks.push(runtime.spawn(async move {
+                tasks.push_back(runtime.spawn(async move {
                     match C::delivered(delivery).await {
                         Ok(()) => tally.delivered(record.ticket),
                         Err(error) => tally.failed(error),
@@ -87,6 +87,7 @@ fn send_paced<C: Enqueue>(runtime: &Runtime, client: &Arc<C>, share: Share) -> R
                 }));
             }
         }
+        while tasks.pop_front_if(|task| task.is_finished()).is_some() {}
     }
     tasks
         .into_iter()

@@ -149,11 +149,13 @@ impl<'a> Block<'a> {
 
     /// The peer with the best median.
     pub(crate) fn best_peer(&self, metric: Metric) -> Option<&Row<'a>> {
-        let peers = self
-            .rows
-            .iter()
-            .filter(|row| row.program.kind == Kind::Peer);
-        let measured = peers.filter_map(|row| Some((row.spread(metric)?.median, row)));
+        self.best(Kind::Peer, metric)
+    }
+
+    /// The program of this kind with the best median.
+    pub(crate) fn best(&self, kind: Kind, metric: Metric) -> Option<&Row<'a>> {
+        let rows = self.rows.iter().filter(|row| row.program.kind == kind);
+        let measured = rows.filter_map(|row| Some((row.spread(metric)?.median, row)));
         let better = |one: &(f64, &Row<'_>), other: &(f64, &Row<'_>)| one.0.total_cmp(&other.0);
         let best = match metric.more_is_better() {
             true => measured.max_by(better),
@@ -172,12 +174,10 @@ pub(crate) mod tests {
     use super::*;
     use crate::results::Machine;
 
-    /// Records per second and CPU seconds of each program in each round.
-    pub(crate) fn results(
-        target: TargetKind,
-        cell: Cell,
-        figures: &[(&'static str, Kind, &[(f64, f64)])],
-    ) -> Results {
+    /// A program, and its records per second and CPU seconds in each round.
+    type Figures<'a> = (&'static str, Kind, &'a [(f64, f64)]);
+
+    pub(crate) fn results(target: TargetKind, cell: Cell, figures: &[Figures<'_>]) -> Results {
         let mut results = Results {
             machine: Machine::default(),
             build: "as tests are",
@@ -206,7 +206,6 @@ pub(crate) mod tests {
                         p999_us: 3_000.0,
                         max_us: 4_000.0,
                     }),
-                    ..Report::default()
                 };
                 results.samples.push(Sample {
                     target,

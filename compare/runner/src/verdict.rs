@@ -5,6 +5,7 @@ use std::fmt;
 use load::{Codec, Profile};
 
 use crate::cell::Cell;
+use crate::program::Kind;
 use crate::stats::Spread;
 use crate::summary::{Block, Metric, Row};
 use crate::target::TargetKind;
@@ -113,7 +114,7 @@ impl<'a, 'b> Judging<'a, 'b> {
             .find(|block| (block.target, block.cell) == (target, cell))
     }
 
-    /// Against the best peer.
+    /// Against the best peer. Latency is that of raban's better way, as it is that of the peer's.
     fn best(&self, target: TargetKind, cell: Cell, metric: Metric, bound: Bound) -> Verdict {
         let measured = self
             .block(target, cell)
@@ -191,7 +192,11 @@ impl<'a, 'b> Judging<'a, 'b> {
 }
 
 fn compare(block: &Block<'_>, metric: Metric, other: &Row<'_>) -> Option<(Spread, String)> {
-    let ratio = block.row("raban")?.ratio(metric, other)?;
+    let own = match metric {
+        Metric::P99 => block.best(Kind::Own, metric)?,
+        _ => block.row("raban")?,
+    };
+    let ratio = own.ratio(metric, other)?;
     Some((ratio, other.program.name.to_owned()))
 }
 
@@ -211,7 +216,6 @@ const fn name(metric: Metric) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Kind;
     use crate::summary::tests::results;
 
     fn verdicts(target: TargetKind, raban: (f64, f64), peer: (f64, f64)) -> Vec<Verdict> {
