@@ -69,7 +69,7 @@ impl Measure<'_> {
         results.save(&self.kept)
     }
 
-    /// Each program once, each time beginning with another one. Round 0 is one program's, to warm the target, and isn't noted.
+    /// Each program once, each time beginning with another one. In round 0 nothing is measured: it warms the target.
     fn turn(
         &self,
         target: &Target,
@@ -83,38 +83,54 @@ impl Measure<'_> {
             .iter()
             .filter(|(program, _)| program.takes_part(&cell))
             .collect();
+        let costly = cell.partitions >= COSTLY;
         let mut shared = Topic::new(format!("{cell}-{round}"), cell.partitions);
-        let first = round as usize % taking.len().max(1);
-        for (program, start) in taking[first..].iter().chain(&taking[..first]) {
-            if round == 0 && program.kind == Kind::Floor {
-                continue;
+        if round == 0 || costly {
+            self.warm(target, cell, &taking, &mut shared);
+        }
+        if round > 0 {
+            let first = round as usize % taking.len().max(1);
+            for (program, start) in taking[first..].iter().chain(&taking[..first]) {
+                let name = format!("{cell}-{round}-{}", program.name);
+                let mut own = Topic::new(name, cell.partitions);
+                let topic = if costly { &mut shared } else { &mut own };
+                let outcome = self.run(target, cell, program, start, topic);
+                let outcome = outcome.unwrap_or_else(Outcome::Failed);
+                own.delete(target);
+                tell(kind, cell, round, program.name, &outcome);
+                results.samples.push(Sample {
+                    target: kind,
+                    cell,
+                    round,
+                    program: program.name,
+                    outcome,
+                });
             }
-            let topic = match cell.partitions >= COSTLY {
-                true => &mut shared,
-                false => {
-                    &mut Topic::new(format!("{cell}-{round}-{}", program.name), cell.partitions)
-                }
-            };
-            let outcome = self
-                .run(target, cell, program, start, topic)
-                .unwrap_or_else(Outcome::Failed);
-            if cell.partitions < COSTLY {
-                topic.delete(target);
-            }
-            if round == 0 {
-                break;
-            }
-            tell(kind, cell, round, program.name, &outcome);
-            let program = program.name;
-            results.samples.push(Sample {
-                target: kind,
-                cell,
-                round,
-                program,
-                outcome,
-            });
         }
         shared.delete(target);
+    }
+
+    /// A run that isn't noted, with keys so that each partition is written to: its first record costs a broker more.
+    fn warm(
+        &self,
+        target: &Target,
+        cell: Cell,
+        taking: &[&(&'static Program, Start)],
+        topic: &mut Topic,
+    ) {
+        let client = taking
+            .iter()
+            .find(|(program, _)| program.kind != Kind::Floor);
+        let cell = Cell {
+            keyed: true,
+            rate: None,
+            ..cell
+        };
+        if let Some((program, start)) = client
+            && let Err(error) = self.run(target, cell, program, start, topic)
+        {
+            eprintln!("warming with {} failed: {error}", program.name);
+        }
     }
 
     fn run(
