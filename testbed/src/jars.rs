@@ -39,6 +39,12 @@ const SOURCES: [(&str, &str); 7] = [
 const NEED_MAVEN: &str = "install Apache Maven (Debian: maven) and put mvn on PATH";
 const NEED_JDK: &str = "install a JDK, 17 or newer (Debian: openjdk-17-jdk-headless), and put it on PATH or set JAVA_HOME";
 
+/// The class path of Apache Kafka of `version`, one of [`VERSIONS`], fetched if it is not in the cache yet: for Java programs of
+/// one's own, to compile and to run.
+pub fn class_path(version: &str) -> Result<String, Error> {
+    Jars::of(version).map(|jars| jars.class_path())
+}
+
 /// The jars and classes of one version, complete on disk.
 #[derive(Clone, Debug)]
 pub(crate) struct Jars {

@@ -25,7 +25,7 @@ mod telemetry;
 mod tool;
 
 pub use error::Error;
-pub use jars::VERSIONS;
+pub use jars::{VERSIONS, class_path};
 pub use java_producer::JavaProducer;
 pub use kafka::{Builder, Kafka, Node};
 pub use proxy::{
