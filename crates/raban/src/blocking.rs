@@ -155,6 +155,33 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
     }
 }
 
+/// A [`TopicRecord`](crate::TopicRecord) for threads that may block; made by
+/// [`TopicRecord::blocking`](crate::TopicRecord::blocking).
+#[derive(Debug)]
+#[must_use = "a record does nothing until it is sent or enqueued"]
+pub struct TopicRecord<'r, K: ?Sized, V: ?Sized, GK, GV>(
+    pub(crate) crate::TopicRecord<'r, K, V, GK, GV>,
+);
+
+impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, V, GK, GV> {
+    /// Sends the record and waits until the brokers have acknowledged it.
+    ///
+    /// # Errors
+    /// As [`Topic::send`](crate::Topic::send).
+    pub fn send(self) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue()?.wait()
+    }
+
+    /// Waits until the record is accepted, up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// As [`Topic::enqueue`](crate::Topic::enqueue).
+    #[inline]
+    pub fn enqueue(self) -> Result<Delivery, EnqueueError> {
+        self.0.enqueue_blocking()
+    }
+}
+
 /// Wakes a parked thread. The flag tells its own wake-ups from other uses of `unpark`.
 struct Parker {
     thread: Thread,
