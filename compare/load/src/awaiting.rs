@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::source::{Record, Share};
 
 /// Deliveries that a sender holds; when there are so many, it awaits the older half.
-const HELD: usize = 65_536;
+pub const HELD: usize = 65_536;
 
 /// A client whose deliveries are awaited.
 pub trait Enqueue: Send + Sync + 'static {

@@ -41,13 +41,20 @@ pub(crate) enum Source {
 }
 
 /// All programs, in the order of the tables.
-pub(crate) const PROGRAMS: [Program; 11] = [
+pub(crate) const PROGRAMS: [Program; 12] = [
     Program {
         name: "raban",
         kind: Kind::Own,
         source: cargo("load-raban", "raban"),
         variant: "",
         note: "each delivery awaited; idempotent; lz4_flex, structured-zstd and zlib-rs, all Rust",
+    },
+    Program {
+        name: "raban-blocking",
+        kind: Kind::Own,
+        source: cargo("load-raban", "raban"),
+        variant: "blocking",
+        note: "each delivery waited for by a thread, without a runtime; otherwise as raban",
     },
     Program {
         name: "raban-callback",

@@ -14,7 +14,7 @@ fn raban_and_the_floor_against_the_broker_that_keeps_nothing() {
     let out = tempfile::tempdir().unwrap();
     let args = [
         "--target=discard",
-        "--only=raban,raban-callback,floor",
+        "--only=raban,raban-blocking,raban-callback,floor",
         "--cells=keyed-4s-lz4,rate1000-linger0",
         "--records=5000",
         "--rounds=2",
@@ -34,8 +34,8 @@ fn raban_and_the_floor_against_the_broker_that_keeps_nothing() {
     assert!(read("results.html").contains("</html>"));
     let results: serde_json::Value = serde_json::from_str(&read("results.json")).unwrap();
     let samples = results["samples"].as_array().unwrap();
-    // Three programs in the first case, and in the second, where the floor has no part, two: twice each.
-    assert_eq!(samples.len(), 10, "{samples:?}");
+    // Four programs in the first case, and in the second, where the floor has no part, three: twice each.
+    assert_eq!(samples.len(), 14, "{samples:?}");
     for sample in samples {
         let measured = &sample["measured"];
         assert_eq!(measured["records"], 5000, "{sample}");

@@ -1,12 +1,16 @@
-//! raban: each delivery awaited, or with the variant `callback` told to one function.
+//! raban: each delivery awaited, waited for by the sending thread (variant `blocking`), or told to one function
+//! (variant `callback`).
 
+use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
-use load::awaiting::{self, Enqueue};
+use load::awaiting::{self, Enqueue, HELD};
 use load::{Client, Failure, Profile, Record, Settings, Share, Tally, Ticket, Workload};
-use raban::{Builder, Producer};
+use raban::{Builder, Delivery, Producer, Topic, TopicRecord};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -36,12 +40,14 @@ fn connect(workload: &Workload, tally: &Arc<Tally>) -> Result<(Raban, Settings),
         .fold(builder, |builder, (key, value)| builder.set(key, value));
     let (builder, way) = match workload.variant.as_str() {
         "" => (builder, Way::Awaited(Runtime::new().map_err(Failure::new)?)),
+        "blocking" => (builder, Way::Blocked),
         "callback" => (tell(builder, tally), Way::Called),
         other => return Err(Failure::new(format!("raban has no variant {other:?}"))),
     };
+    let producer = builder.build().map_err(Failure::new)?;
     let client = Arc::new(Sending {
-        topic: workload.topic.clone(),
-        producer: builder.build().map_err(Failure::new)?,
+        topic: producer.topic(&workload.topic),
+        producer,
     });
     Ok((Raban { client, way }, settings))
 }
@@ -61,6 +67,7 @@ struct Raban {
 
 enum Way {
     Awaited(Runtime),
+    Blocked,
     Called,
 }
 
@@ -68,6 +75,7 @@ impl Client for Raban {
     fn send(&self, share: Share) -> Result<(), Failure> {
         match &self.way {
             Way::Awaited(runtime) => awaiting::send(runtime, &self.client, share),
+            Way::Blocked => self.client.send_blocked(share),
             Way::Called => self.client.send_called(share),
         }
     }
@@ -83,28 +91,71 @@ impl Client for Raban {
 }
 
 struct Sending {
-    topic: String,
+    topic: Topic,
     producer: Producer,
 }
 
+type ToSend<'a> = TopicRecord<'a, [u8], [u8], Option<&'static [u8]>, &'static [u8]>;
+
 impl Sending {
-    fn record(&self, record: Record) -> raban::Record<'_> {
-        let to_send = raban::Record::to(&self.topic)
-            .value(record.value)
-            .tag(record.ticket.to_bits() as u64);
-        match record.key {
-            Some(key) => to_send.key(key),
-            None => to_send,
-        }
+    fn record(&self, record: Record) -> ToSend<'_> {
+        self.topic
+            .record(record.key, record.value)
+            .tag(record.ticket.to_bits() as u64)
     }
 
     fn send_called(&self, share: Share) -> Result<(), Failure> {
-        let producer = self.producer.blocking();
         for record in share {
-            let delivery = producer.enqueue(self.record(record));
-            delivery.map_err(Failure::new)?.detach();
+            let enqueued = self.record(record).blocking().enqueue();
+            enqueued.map_err(Failure::new)?.detach();
         }
-        producer.flush().map_err(Failure::new)
+        self.producer.blocking().flush().map_err(Failure::new)
+    }
+
+    fn send_blocked(&self, share: Share) -> Result<(), Failure> {
+        if share.is_paced() {
+            return self.send_paced(share);
+        }
+        let tally = Arc::clone(&share.tally);
+        let records = share.len() as u64;
+        let mut held = VecDeque::with_capacity(HELD);
+        for record in share {
+            let enqueued = self.record(record).blocking().enqueue();
+            held.push_back(enqueued.map_err(Failure::new)?);
+            if held.len() == HELD {
+                for delivery in held.drain(..HELD / 2) {
+                    delivery.wait().map_err(Failure::new)?;
+                }
+            }
+        }
+        for delivery in held {
+            delivery.wait().map_err(Failure::new)?;
+        }
+        tally.delivered_many(records);
+        Ok(())
+    }
+
+    /// Another thread waits for the deliveries, so that each is noticed when it is there.
+    fn send_paced(&self, share: Share) -> Result<(), Failure> {
+        let tally = Arc::clone(&share.tally);
+        let (sent, waiting) = sync_channel::<(Ticket, Delivery)>(HELD);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (ticket, delivery) in waiting {
+                    match delivery.wait() {
+                        Ok(_) => tally.delivered(ticket),
+                        Err(error) => tally.failed(error),
+                    }
+                }
+            });
+            for record in share {
+                let enqueued = self.record(record).blocking().enqueue();
+                sent.send((record.ticket, enqueued.map_err(Failure::new)?))
+                    .map_err(Failure::new)?;
+            }
+            drop(sent);
+            Ok(())
+        })
     }
 }
 
@@ -112,8 +163,7 @@ impl Enqueue for Sending {
     type Delivery = raban::Delivery;
 
     async fn enqueue(&self, record: Record) -> Result<raban::Delivery, Failure> {
-        let enqueued = self.producer.enqueue(self.record(record)).await;
-        enqueued.map_err(Failure::new)
+        self.record(record).enqueue().await.map_err(Failure::new)
     }
 
     async fn delivered(delivery: raban::Delivery) -> Result<(), Failure> {
