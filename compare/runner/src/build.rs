@@ -80,15 +80,13 @@ impl Places {
     /// # Errors
     /// The build's last words.
     pub(crate) fn raban(&self) -> Result<Start, Skipped> {
-        // A lock file of its own, so a folder of its own.
-        let target = self.target.join("raban");
         let mut cargo = cargo(&self.compare.join(".."));
         cargo
             .args(["--package", "raban-cli"])
             .arg("--target-dir")
-            .arg(&target);
+            .arg(&self.target);
         run(cargo, "cargo")?;
-        Ok(started(target.join("release").join("raban")))
+        Ok(started(self.target.join("release").join("raban")))
     }
 
     fn go(&self) -> Result<Start, Skipped> {
