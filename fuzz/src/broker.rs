@@ -171,6 +171,9 @@ fn check(outcome: Outcome, (key, version): (i16, i16)) {
         ApiKey::OffsetForLeaderEpoch => read::<OffsetForLeaderEpochRequest>(version, &frame),
         ApiKey::SaslAuthenticate => read::<SaslAuthenticateRequest>(version, &frame),
         ApiKey::DescribeProducers => read::<DescribeProducersRequest>(version, &frame),
+        ApiKey::GetTelemetrySubscriptions | ApiKey::PushTelemetry => {
+            panic!("{key} isn't served");
+        }
     }
 }
 

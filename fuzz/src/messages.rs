@@ -27,11 +27,13 @@ both_directions![
     DeleteTopicsRequest,
     DescribeProducersRequest,
     FetchRequest,
+    GetTelemetrySubscriptionsRequest,
     InitProducerIdRequest,
     ListOffsetsRequest,
     MetadataRequest,
     OffsetForLeaderEpochRequest,
     ProduceRequest,
+    PushTelemetryRequest,
     SaslAuthenticateRequest,
     SaslHandshakeRequest,
 ];

@@ -173,8 +173,9 @@ impl Producer {
         };
         let cx = &mut Context::from_waker(Waker::noop());
         let topic = &self.topics[sent.topic];
-        let polled: Poll<Result<Delivery, EnqueueError>> =
-            self.accumulator.poll_enqueue(cx, now, topic, &record, wait);
+        let polled: Poll<Result<Delivery, EnqueueError>> = self
+            .accumulator
+            .poll_enqueue(cx, &now, topic, &record, wait);
         match polled {
             Poll::Pending => return true,
             Poll::Ready(Ok(delivery)) => {

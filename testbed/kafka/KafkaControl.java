@@ -47,6 +47,8 @@ public final class KafkaControl {
                 case "move-leaders" -> moveLeaders(admin, Integer.parseInt(rest.get(0)), rest.subList(1, rest.size()));
                 case "configure-topic" ->
                     configure(admin, new ConfigResource(ConfigResource.Type.TOPIC, rest.get(0)), rest.subList(1, rest.size()));
+                case "configure-client-metrics" -> configure(admin,
+                    new ConfigResource(ConfigResource.Type.CLIENT_METRICS, rest.get(0)), rest.subList(1, rest.size()));
                 case "configure-brokers" -> configure(admin, new ConfigResource(ConfigResource.Type.BROKER, ""), rest);
                 case "allow" -> allow(admin, rest.get(0), rest.subList(1, rest.size()));
                 default -> throw new IllegalArgumentException("unknown command " + args[0]);

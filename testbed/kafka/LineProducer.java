@@ -1,6 +1,7 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -12,7 +13,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /**
  * Kafka's own producer, driven line by line: TOPIC PARTITION TIMESTAMP VALUE sends a record, - as a timestamp being now.
  * Each outcome is a line: VALUE OFFSET, or VALUE error and the reason. The line metrics has its metrics printed, each
- * as metric GROUP NAME TAG VALUE, and metric end behind them. The end of input closes the producer.
+ * as metric GROUP NAME TAG VALUE, and metric end behind them. The line id has its client instance id printed as metric ID.
+ * The end of input closes the producer.
  */
 public final class LineProducer {
     public static void main(String[] args) throws Exception {
@@ -25,6 +27,10 @@ public final class LineProducer {
                  new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
              BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                if (line.equals("id")) {
+                    System.out.println("metric " + producer.clientInstanceId(Duration.ofSeconds(60)));
+                    continue;
+                }
                 if (line.equals("metrics")) {
                     print(producer.metrics());
                     continue;

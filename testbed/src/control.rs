@@ -44,10 +44,20 @@ impl Kafka {
         topic: &str,
         settings: &[(&str, Option<&str>)],
     ) -> Result<(), Error> {
+        self.configure("configure-topic", topic, settings)
+    }
+
+    /// Changes settings of what has this name.
+    pub(crate) fn configure(
+        &self,
+        command: &str,
+        name: &str,
+        settings: &[(&str, Option<&str>)],
+    ) -> Result<(), Error> {
         let settings = assignments(settings);
-        let mut args = vec![topic];
+        let mut args = vec![name];
         args.extend(settings.iter().map(String::as_str));
-        self.control("configure-topic", &args).map(drop)
+        self.control(command, &args).map(drop)
     }
 
     /// Changes settings of all running nodes; `None` takes one back to what `server.properties` says.

@@ -11,7 +11,7 @@ use crate::error::tail;
 pub const VERSIONS: [&str; 3] = ["3.9.1", "4.3.1", "4.4.0"];
 
 const POM: &str = include_str!("../kafka/pom.xml");
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     (
         "KafkaControl.java",
         include_str!("../kafka/KafkaControl.java"),
@@ -30,10 +30,20 @@ const SOURCES: [(&str, &str); 6] = [
         "ListenerPrincipal.java",
         include_str!("../kafka/ListenerPrincipal.java"),
     ),
+    (
+        "TelemetryPlugin.java",
+        include_str!("../kafka/TelemetryPlugin.java"),
+    ),
 ];
 
 const NEED_MAVEN: &str = "install Apache Maven (Debian: maven) and put mvn on PATH";
 const NEED_JDK: &str = "install a JDK, 17 or newer (Debian: openjdk-17-jdk-headless), and put it on PATH or set JAVA_HOME";
+
+/// The class path of Apache Kafka of `version`, one of [`VERSIONS`], fetched if it is not in the cache yet: for Java programs of
+/// one's own, to compile and to run.
+pub fn class_path(version: &str) -> Result<String, Error> {
+    Jars::of(version).map(|jars| jars.class_path())
+}
 
 /// The jars and classes of one version, complete on disk.
 #[derive(Clone, Debug)]

@@ -113,6 +113,12 @@ impl JavaProducer {
         Ok(BTreeMap::new())
     }
 
+    /// The id under which brokers know its telemetry; empty if it doesn't come within `timeout`.
+    pub fn client_instance_id(&mut self, timeout: Duration) -> Result<String, Error> {
+        self.say("id\n")?;
+        Ok(self.metrics.recv_timeout(timeout).unwrap_or_default())
+    }
+
     /// The next outcome: the value, and its offset or why it failed. `None` if there is none within `timeout`, or ever.
     pub fn next_outcome(&mut self, timeout: Duration) -> Option<(String, Result<i64, String>)> {
         self.outcomes.recv_timeout(timeout).ok()

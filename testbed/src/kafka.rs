@@ -5,6 +5,7 @@ mod node;
 mod ready;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,6 +19,9 @@ use crate::proxy::Proxy;
 /// How long a node may take to start or to end on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
+/// In the folder of the cluster's data.
+const TELEMETRY_FILE: &str = "telemetry.txt";
+
 /// A running cluster in KRaft combined mode: each node is a controller and a broker.
 ///
 /// Its ports are free ports of the loopback interface and stay the same over restarts. Dropping it kills the nodes and
@@ -29,7 +33,7 @@ pub struct Kafka {
     proxies: Vec<Proxy>,
     jars: Jars,
     version: String,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Kafka {
@@ -81,6 +85,11 @@ impl Kafka {
         self.proxies
             .get(index)
             .expect("Builder::proxied puts a proxy in front of each node")
+    }
+
+    /// Where its nodes write what clients push.
+    pub(crate) fn telemetry_file(&self) -> PathBuf {
+        self.data.path().join(TELEMETRY_FILE)
     }
 
     pub(crate) fn jars(&self) -> &Jars {

@@ -99,7 +99,7 @@ pub(crate) fn handle(
         correlation_id: header.correlation_id,
         throttle_ms: cluster.faults.throttle_ms(node),
     };
-    let newest = |key: ApiKey| cluster.faults.newest_version(node, key);
+    let newest = |key: ApiKey| newest_version(cluster, node, key);
     match ApiKey::try_from(header.api_key) {
         Ok(ApiKey::ApiVersions) if context.version > newest(ApiKey::ApiVersions) => {
             api_versions::refuse(cluster, &context)
@@ -128,6 +128,14 @@ pub(crate) fn handle(
     }
 }
 
+/// The newest version of an API that a node speaks; -1: none, as nobody here takes clients' metrics.
+fn newest_version(cluster: &Cluster, node: i32, key: ApiKey) -> i16 {
+    match key {
+        ApiKey::GetTelemetrySubscriptions | ApiKey::PushTelemetry => -1,
+        _ => cluster.faults.newest_version(node, key),
+    }
+}
+
 fn dispatch(cluster: &mut Cluster, context: &Context, key: ApiKey, body: Reader) -> Outcome {
     match key {
         ApiKey::Produce => produce::handle(cluster, context, body),
@@ -150,6 +158,9 @@ fn dispatch(cluster: &mut Cluster, context: &Context, key: ApiKey, body: Reader)
         ApiKey::DescribeProducers => answer(context, body, |r| {
             describe_producers::handle(cluster, context, r)
         }),
+        ApiKey::GetTelemetrySubscriptions | ApiKey::PushTelemetry => {
+            Outcome::Close(format!("{key} isn't served here"))
+        }
     }
 }
 

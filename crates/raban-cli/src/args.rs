@@ -64,18 +64,25 @@ pub(crate) struct ClusterArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "bootstrap_server")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// A setting by Kafka's name, such as linger.ms=50; may be repeated, and wins over --command-config
+    #[command(flatten)]
+    pub(crate) properties: Properties,
+
+    /// A Java properties file with settings by Kafka's names
+    #[arg(long, value_name = "FILE", alias = "producer.config")]
+    pub(crate) command_config: Option<PathBuf>,
+}
+
+/// Settings one by one.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Properties {
+    /// A setting by Kafka's name, such as linger.ms=50; may be repeated, and wins over a file's
     #[arg(
         short = 'X',
         long = "producer-property",
         visible_alias = "property",
         value_name = "KEY=VALUE"
     )]
-    pub(crate) properties: Vec<String>,
-
-    /// A Java properties file with settings by Kafka's names
-    #[arg(long, value_name = "FILE", alias = "producer.config")]
-    pub(crate) command_config: Option<PathBuf>,
+    pub(crate) given: Vec<String>,
 }
 
 const PRODUCE_INPUT: &str = "\
@@ -97,9 +104,9 @@ Input as JSON (--format json), one object a line; blank lines are skipped:
 
 Serializers (--key-serializer, --value-serializer, or the settings
 key.serializer, value.serializer) make bytes of that text as Kafka's Java ones do:
-  With integer, 42 is four bytes. Null stays null. Strings are in the charset that
-  the settings key.serializer.encoding, value.serializer.encoding or
-  serializer.encoding name. Without all these, and with bytearray, bytes pass as
+  With integer, 42 is four bytes. Null stays null. Strings and UUIDs are in the
+  charset that the settings key.serializer.encoding, value.serializer.encoding
+  or serializer.encoding name. Without all these, and with bytearray, bytes pass as
   they are.
 
 A line that can't be read as a record, or whose key or value isn't what its
@@ -409,8 +416,8 @@ Output as text (the default), one setting a line, separated by tabs:
 Output as JSON (--format json), one object a line, all settings:
   name, value, source (set, default or changed), origin, has_effect
 
-Warnings and errors go to standard error. Exit code 2 says that a producer does
-not start on these settings.";
+Warnings and errors go to standard error. Exit code 2 says that `raban produce`
+does not start on these settings.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_OUTPUT)]
@@ -419,14 +426,8 @@ pub(crate) struct ConfigCheck {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
-    /// A setting that wins over the file's; may be repeated
-    #[arg(
-        short = 'X',
-        long = "producer-property",
-        visible_alias = "property",
-        value_name = "KEY=VALUE"
-    )]
-    pub(crate) properties: Vec<String>,
+    #[command(flatten)]
+    pub(crate) properties: Properties,
 
     /// How settings are printed
     #[arg(long, value_enum, default_value_t)]
@@ -545,7 +546,7 @@ mod tests {
             assert_eq!(produce.cluster.bootstrap_server.as_deref(), Some("h:1"));
             assert_eq!(produce.headers, ["a=1", "a=2"]);
             assert_eq!(produce.partition, Some(3));
-            assert_eq!(produce.cluster.properties, ["acks=all"]);
+            assert_eq!(produce.cluster.properties.given, ["acks=all"]);
             assert!(produce.quiet);
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use raban::{Settings, StartError};
 
-use crate::args::ClusterArgs;
+use crate::args::{ClusterArgs, Properties};
 use crate::exit::Failure;
 use crate::progress::tell;
 
@@ -44,7 +44,7 @@ impl ClusterArgs {
             Some(file) => read_properties(file)?,
             None => Settings::new(),
         };
-        set_properties(&mut settings, &self.properties)?;
+        self.properties.set(&mut settings)?;
         Ok(settings)
     }
 
@@ -104,23 +104,22 @@ pub(crate) fn illegal_topic(topic: &str) -> Failure {
     ))
 }
 
-/// Sets what `-X` was given.
-pub(crate) fn set_properties(
-    settings: &mut Settings,
-    properties: &[String],
-) -> Result<(), Failure> {
-    for property in properties {
-        let (key, value) = property
-            .split_once('=')
-            .filter(|(key, _)| !key.trim().is_empty())
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"
-                ))
-            })?;
-        settings.set(key, value);
+impl Properties {
+    /// Sets what `-X` was given.
+    pub(crate) fn set(&self, settings: &mut Settings) -> Result<(), Failure> {
+        for property in &self.given {
+            let (key, value) = property
+                .split_once('=')
+                .filter(|(key, _)| !key.trim().is_empty())
+                .ok_or_else(|| {
+                    Failure::usage(format!(
+                        "{property:?} (-X) is no setting; write KEY=VALUE, such as linger.ms=50"
+                    ))
+                })?;
+            settings.set(key, value);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn read_properties(file: &Path) -> Result<Settings, Failure> {
@@ -188,10 +187,12 @@ mod tests {
 
     fn args(properties: &[&str]) -> ClusterArgs {
         ClusterArgs {
-            properties: properties
-                .iter()
-                .map(|&property| property.to_owned())
-                .collect(),
+            properties: Properties {
+                given: properties
+                    .iter()
+                    .map(|&property| property.to_owned())
+                    .collect(),
+            },
             ..Default::default()
         }
     }

@@ -28,8 +28,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens `path`, where `-` is standard input.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Opens `path`, where `-` is standard input. An error names the option, if there is one, and what was expected.
+    pub(crate) fn open(path: &Path, option: &str, what: &str) -> Result<Self, Failure> {
         if path.as_os_str() == OsStr::new("-") {
             return Ok(Self {
                 reader: Box::new(io::stdin()),
@@ -41,7 +41,7 @@ impl Source {
         let name = path.display().to_string();
         let unreadable = |error: io::Error| {
             Failure::usage(format!(
-                "can't read {name} (--file): {error}; name a file, or - for standard input"
+                "can't read {name}{option}: {error}; name {what}, or - for standard input"
             ))
         };
         let file = File::open(path).map_err(unreadable)?;
@@ -56,6 +56,15 @@ impl Source {
             len,
             is_terminal: false,
         })
+    }
+
+    /// All of it.
+    pub(crate) fn read_to_end(mut self) -> Result<Vec<u8>, Failure> {
+        let mut content = Vec::new();
+        match self.reader.read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => Err(Failure::usage(format!("can't read {}: {error}", self.name))),
+        }
     }
 }
 

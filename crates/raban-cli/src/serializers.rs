@@ -2,13 +2,19 @@
 
 use std::borrow::Cow;
 
-use raban::{Charset, JavaSerializer, RecordPart, SerializeContext, Serializer, Settings, Text};
+use raban::{
+    Charset, JavaSerializer, RecordPart, SerializeContext, SerializeError, Serializer, Settings,
+    Text,
+};
 
 use crate::args::Produce;
 use crate::exit::Failure;
 use crate::records::Parsed;
 
 const ENCODING: &str = "serializer.encoding";
+
+/// The one of Kafka's serializers that the producer knows and the command can't be.
+const LIST: &str = "org.apache.kafka.common.serialization.ListSerializer";
 
 /// What makes bytes of keys and values; `None` where they pass as they are.
 pub(crate) struct Serializers {
@@ -21,12 +27,27 @@ impl Serializers {
     /// What the options and the settings ask for. Leaves settings behind only where the producer has
     /// something to say about them: classes that aren't known by name.
     pub(crate) fn take(args: &Produce, settings: &mut Settings) -> Result<Self, Failure> {
+        let (key, value) = (args.key_serializer, args.value_serializer);
+        Self::chosen(&args.topic, key, value, settings)
+    }
+
+    /// The same without options.
+    pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+        Self::chosen("", None, None, &mut settings.clone()).map(drop)
+    }
+
+    fn chosen(
+        topic: &str,
+        key: Option<JavaSerializer>,
+        value: Option<JavaSerializer>,
+        settings: &mut Settings,
+    ) -> Result<Self, Failure> {
         let encoding = settings.remove(ENCODING);
         let mut part = |part, option| serializer(part, option, encoding.as_deref(), settings);
         Ok(Self {
-            key: part(RecordPart::Key, args.key_serializer)?,
-            value: part(RecordPart::Value, args.value_serializer)?,
-            topic: args.topic.clone(),
+            key: part(RecordPart::Key, key)?,
+            value: part(RecordPart::Value, value)?,
+            topic: topic.to_owned(),
         })
     }
 
@@ -72,7 +93,7 @@ impl Serializers {
     }
 }
 
-/// As Java's `configure`: a part's own encoding goes before the one for both, and only strings have one.
+/// As Java's `configure`: a part's own encoding goes before the one for both, and only strings and UUIDs have one.
 fn serializer(
     part: RecordPart,
     option: Option<JavaSerializer>,
@@ -82,7 +103,15 @@ fn serializer(
     let class = format!("{}.serializer", part.name());
     let own = format!("{class}.encoding");
     let own_encoding = settings.remove(&own);
-    let set = settings.get(&class).map(str::parse::<JavaSerializer>);
+    let set = settings.get(&class).map(str::trim);
+    if option.is_none() && set == Some(LIST) {
+        let part = part.name();
+        return Err(Failure::usage(format!(
+            "{class}: {LIST} takes lists, and no text is one; choose another with --{part}-serializer, or \
+             `raban::List` in an application"
+        )));
+    }
+    let set = set.map(str::parse::<JavaSerializer>);
     let chosen = match (option, set) {
         (Some(chosen), _) | (None, Some(Ok(chosen))) => {
             settings.remove(&class);
@@ -91,22 +120,44 @@ fn serializer(
         (None, Some(Err(_))) => return Ok(None),
         (None, None) => JavaSerializer::String,
     };
+    let charset = || match (&own_encoding, encoding) {
+        (Some(name), _) => named(&own, name),
+        (None, Some(name)) => named(ENCODING, name),
+        (None, None) => Ok(Charset::Utf8),
+    };
     Ok(match chosen {
         JavaSerializer::ByteArray | JavaSerializer::ByteBuffer | JavaSerializer::Bytes => None,
-        JavaSerializer::String => {
-            let (key, name) = match (&own_encoding, encoding) {
-                (Some(name), _) => (&*own, &**name),
-                (None, Some(name)) => (ENCODING, name),
-                (None, None) => return Ok(None),
-            };
-            match name.parse() {
-                Ok(Charset::Utf8) => None,
-                Ok(charset) => Some(Box::new(Text(charset))),
-                Err(unknown) => return Err(Failure::usage(format!("{key}: {unknown}"))),
-            }
-        }
+        JavaSerializer::String => match charset()? {
+            Charset::Utf8 => None,
+            charset => Some(Box::new(Text(charset))),
+        },
+        JavaSerializer::Uuid => match charset()? {
+            Charset::Utf8 => Some(Box::new(JavaSerializer::Uuid)),
+            charset => Some(Box::new(UuidIn(charset))),
+        },
         typed => Some(Box::new(typed)),
     })
+}
+
+fn named(key: &str, name: &str) -> Result<Charset, Failure> {
+    let charset = name.parse();
+    charset.map_err(|unknown| Failure::usage(format!("{key}: {unknown}")))
+}
+
+/// `UUIDSerializer` with another encoding than its own, UTF-8.
+#[derive(Debug)]
+struct UuidIn(Charset);
+
+impl Serializer<str> for UuidIn {
+    fn serialize(
+        &self,
+        context: &mut SerializeContext<'_>,
+        value: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SerializeError> {
+        JavaSerializer::Uuid.serialize(context, value, &mut Vec::new())?;
+        Text(self.0).serialize(context, &value.to_ascii_lowercase(), out)
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_no_text() {
+        let list = ("key.serializer", LIST);
+        assert!(made(&[], &[list]).unwrap_err().contains("no text is one"));
+        check(&["--key-serializer", "short"], &[list], &[0, 7], UTF8, 0);
+    }
+
+    #[test]
     fn strings_have_their_own_encoding_or_that_of_both() {
         let both = ("serializer.encoding", "UTF-16BE");
         let own = ("value.serializer.encoding", "latin1");
@@ -188,5 +246,44 @@ mod tests {
         // As in Java, it is looked up only where it is needed.
         let typed = ["--key-serializer", "short", "--value-serializer", "bytes"];
         check(&typed, &[("serializer.encoding", "?")], &[0, 7], UTF8, 0);
+    }
+
+    #[test]
+    fn uuids_have_an_encoding_as_in_java() {
+        let golden = include_str!("../../raban/tests/golden/serializers.tsv");
+        let mut charsets = 0;
+        for line in golden.lines() {
+            let columns: Vec<_> = line.split('\t').collect();
+            let Some(charset) = columns[0].strip_prefix("UUIDSerializer:") else {
+                continue;
+            };
+            charsets += 1;
+            let mut settings = [
+                ("key.serializer", "UUIDSerializer"),
+                ("serializer.encoding", charset),
+            ]
+            .into_iter()
+            .collect();
+            let chosen = Serializers::chosen("t", None, None, &mut settings).unwrap();
+            let parsed = |key: &'static str| {
+                Some(Parsed {
+                    key: Some(Cow::Borrowed(key.as_bytes())),
+                    value: None,
+                    headers: Cow::Borrowed(&[]),
+                    partition: None,
+                    timestamp: None,
+                })
+            };
+            let upper: &'static str = columns[1].to_uppercase().leak();
+            let made = chosen.serialize(parsed(upper)).unwrap().unwrap();
+            let hex = made
+                .key
+                .unwrap()
+                .iter()
+                .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            assert_eq!(hex, columns[2], "{charset}");
+            assert!(chosen.serialize(parsed("1-2")).is_err());
+        }
+        assert_eq!(charsets, Charset::ALL.len());
     }
 }

@@ -8,6 +8,7 @@ mod choose;
 pub(crate) mod closing;
 pub(crate) mod generations;
 mod growth;
+pub(crate) mod instance_id;
 pub(crate) mod memory;
 pub(crate) mod partition;
 mod pool;
@@ -35,6 +36,8 @@ use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
 use self::growth::Growth;
+use self::instance_id::InstanceId;
+pub use self::instance_id::{ClientInstanceIdError, InstanceIdWait};
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
@@ -72,6 +75,7 @@ pub struct Accumulator {
     pub(crate) generations: Arc<Generations>,
     pub(crate) closing: Arc<Closing>,
     pub(crate) recorder: Recorder,
+    instance_id: InstanceId,
     trouble: Mutex<Option<Cause>>,
     listener: OnceLock<Listening>,
 }
@@ -120,6 +124,7 @@ impl Accumulator {
             generations: Arc::default(),
             closing: Arc::default(),
             recorder: Recorder::new(&config),
+            instance_id: InstanceId::default(),
             trouble: Mutex::default(),
             listener: OnceLock::new(),
             config,
@@ -191,7 +196,7 @@ impl Accumulator {
         chosen: &mut Option<i32>,
     ) -> Result<Delivery, Box<Blocked>> {
         if self.generations.is_closing() {
-            return Err(ErrorKind::Closed.into());
+            return Err(Blocked::for_good(ErrorKind::Closed));
         }
         let now = clock.recent();
         let candidate = Candidate {
@@ -223,7 +228,9 @@ impl Accumulator {
     #[inline]
     fn validate(&self, candidate: &Candidate<'_>) -> Result<(), Box<Blocked>> {
         if candidate.timestamp < 0 {
-            return Err(ErrorKind::InvalidTimestamp(candidate.timestamp).into());
+            return Err(Blocked::for_good(ErrorKind::InvalidTimestamp(
+                candidate.timestamp,
+            )));
         }
         let size = candidate.most();
         if size <= self.largest_record {
@@ -233,12 +240,11 @@ impl Accumulator {
             limit if size > limit => (limit, "max.request.size"),
             _ => (self.config.buffer_memory, "buffer.memory"),
         };
-        Err(ErrorKind::RecordTooLarge {
+        Err(Blocked::for_good(ErrorKind::RecordTooLarge {
             size,
             limit,
             setting,
-        }
-        .into())
+        }))
     }
 
     #[inline]
@@ -373,7 +379,7 @@ impl Accumulator {
         let buffer = self.memory.buffer(capacity, line, call).ok_or(blocked)?;
         let Some(generation) = self.generations.open_batch() else {
             self.memory.release(capacity, line, Some(buffer.freeze()));
-            return Err(ErrorKind::Closed.into());
+            return Err(Blocked::for_good(ErrorKind::Closed));
         };
         let result = BatchResult::new(Arc::clone(&partition.topic), partition.index);
         state.held += capacity;

@@ -112,6 +112,8 @@ pub struct Config {
     pub rebootstrap_trigger: Option<Duration>,
     /// `metadata.cluster.check.enable`, unless `metadata.recovery.strategy=none`.
     pub cluster_check: bool,
+    /// `enable.metrics.push`; off where the feature `telemetry` is.
+    pub enable_metrics_push: bool,
     /// `metrics.sample.window.ms`.
     pub metrics_sample_window: Duration,
     /// `metrics.num.samples`, at least 1.
@@ -258,6 +260,8 @@ impl Config {
             rebootstrap_trigger: rebootstraps
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
             cluster_check: checked.boolean("metadata.cluster.check.enable") && rebootstraps,
+            enable_metrics_push: checked.boolean("enable.metrics.push")
+                && cfg!(feature = "telemetry"),
             metrics_sample_window: checked.duration("metrics.sample.window.ms"),
             metrics_num_samples: u32::try_from(checked.number("metrics.num.samples"))
                 .unwrap_or(u32::MAX),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use raban_protocol::api::{ApiKey, Request, VersionRange};
 use raban_protocol::frame::{Frame, encode_request};
-use raban_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use raban_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, GetTelemetrySubscriptionsRequest, PushTelemetryRequest,
+};
 
 use crate::accumulator::generations::Generation;
 use crate::accumulator::partition::PartitionId;
@@ -93,13 +95,15 @@ pub(crate) enum Role {
     /// Questions to this broker about batches in doubt: a Fetch that waits would block what is
     /// behind it.
     Resolver(i32),
+    /// Metrics for a broker that subscribed to them: one that is slow with them would block what is behind.
+    Telemetry,
 }
 
 impl Role {
     /// The broker that it is bound to.
     pub(crate) fn node(self) -> Option<i32> {
         match self {
-            Self::Control => None,
+            Self::Control | Self::Telemetry => None,
             Self::Leader(node) | Self::Resolver(node) => Some(node),
         }
     }
@@ -140,6 +144,13 @@ pub(crate) enum RequestKind {
     Resolve(Question),
     /// Behind batches of `acks=0`: its answer says that the broker has read them.
     Barrier(Written),
+    /// Which metrics a broker wants.
+    Subscription,
+    /// Metrics.
+    Push {
+        /// Before the producer closes.
+        last: bool,
+    },
 }
 
 /// Asks about a partition's batches in doubt.
@@ -165,6 +176,8 @@ impl RequestKind {
             Self::Produce(_) => "Produce",
             Self::Floors(_) => "ListOffsets",
             Self::Resolve(question) => question.api.name(),
+            Self::Subscription => "GetTelemetrySubscriptions",
+            Self::Push { .. } => "PushTelemetry",
         }
     }
 }
@@ -309,6 +322,13 @@ impl Connection {
                 address: self.address.to_string(),
                 api: R::KEY.name(),
             })
+    }
+
+    /// Whether the broker takes clients' metrics (KIP-714). One without a plugin for them doesn't tell these APIs.
+    pub(crate) fn collects_metrics(&self) -> bool {
+        self.version::<GetTelemetrySubscriptionsRequest>(i16::MAX)
+            .is_ok()
+            && self.version::<PushTelemetryRequest>(i16::MAX).is_ok()
     }
 
     /// Encodes a request and notes that its answer is awaited, unless none will come.

@@ -119,6 +119,37 @@ pub enum Event {
         /// The broker's answer that asked for it; none after a batch that failed for good.
         because: Option<ErrorCode>,
     },
+    /// A broker told which metrics it wants (KIP-714).
+    #[error(
+        "client telemetry goes every {interval:.1?} under the client instance id {client_instance_id}"
+    )]
+    TelemetrySubscribed {
+        /// The id that the broker knows this client by.
+        client_instance_id: String,
+        /// The time between pushes.
+        interval: Duration,
+    },
+    /// Metrics couldn't be pushed, or the subscription couldn't be had. Records don't notice.
+    #[error(
+        "client telemetry{}: {cause}",
+        if *stopped { " stops for good" } else { "" }
+    )]
+    TelemetryTrouble {
+        /// Why.
+        cause: Cause,
+        /// Whether it isn't tried again.
+        stopped: bool,
+    },
+    /// Metrics weren't pushed.
+    #[error(
+        "client telemetry: {size} bytes of metrics are more than the broker's telemetry.max.bytes={limit}"
+    )]
+    TelemetryTooLarge {
+        /// What even the producer's own metrics come to, without those of nodes and topics.
+        size: usize,
+        /// The broker's limit.
+        limit: usize,
+    },
 }
 
 impl Event {
@@ -127,13 +158,18 @@ impl Event {
         match self {
             Self::UnobservedFailure { .. }
             | Self::ClusterChanged { .. }
-            | Self::EpochBumped { .. } => Level::Warn,
+            | Self::EpochBumped { .. }
+            | Self::TelemetryTrouble { stopped: true, .. } => Level::Warn,
             Self::ConnectionTrouble(_)
             | Self::ClusterTrouble(_)
             | Self::Retry { .. }
             | Self::Split { .. }
-            | Self::Resolved { .. } => Level::Info,
-            Self::Connected { .. } | Self::ProducerId { .. } => Level::Debug,
+            | Self::Resolved { .. }
+            | Self::TelemetryTooLarge { .. } => Level::Info,
+            Self::Connected { .. }
+            | Self::ProducerId { .. }
+            | Self::TelemetrySubscribed { .. }
+            | Self::TelemetryTrouble { .. } => Level::Debug,
         }
     }
 }

@@ -35,6 +35,7 @@ mod delivery;
 mod error;
 mod event;
 mod metrics;
+mod telemetry;
 mod told;
 mod trail;
 
@@ -49,8 +50,8 @@ mod seam;
 use std::sync::Arc;
 
 pub use accumulator::{
-    Accumulator, Close, CloseReport, EnqueueWait, Flush, PartitionInfo, Purge, Topic,
-    TryEnqueueError,
+    Accumulator, ClientInstanceIdError, Close, CloseReport, EnqueueWait, Flush, InstanceIdWait,
+    PartitionInfo, Purge, Topic, TryEnqueueError,
 };
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};

@@ -13,6 +13,7 @@ pub(crate) use self::recorder::{Produced, Recorder, nanos};
 
 /// How much there was of something.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Meter {
     /// How much a second over the last time windows (`metrics.sample.window.ms`, `metrics.num.samples`).
     pub rate: f64,
@@ -23,6 +24,7 @@ pub struct Meter {
 /// How values were spread over the last time windows (`metrics.sample.window.ms`, `metrics.num.samples`). All
 /// are NaN where there were no values.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Distribution {
     /// The mean.
     pub avg: f64,
@@ -93,7 +95,7 @@ group! {
         batch_size: Distribution = "batch-size", "Bytes of a batch as it is sent.";
         batch_split: Meter = "batch-split", "Batches that were too large for their topic and taken apart.";
         compression_rate_avg: f64 = "compression-rate-avg", "Size of a batch as it is sent, by its size uncompressed.";
-        byte: Meter = "byte", "Bytes of batches handed to connections for the first time.";
+        byte: Meter = "byte", "Bytes of batches handed to connections for the first time. Kafka has it of topics only.";
         request_latency: Distribution = "request-latency", "Milliseconds from a Produce request to its answer.";
         produce_throttle_time: Distribution = "produce-throttle-time", "Milliseconds for which brokers asked to be left alone (KIP-219), of all answers to Produce.";
         requests_in_flight: u64 = "requests-in-flight", "Requests that wait for an answer.";
@@ -115,6 +117,7 @@ group! {
         txn_init_time_ns_total: u64 = "txn-init-time-ns-total", "Nanoseconds in which transactions were made ready; 0 as long as raban has none.";
         txn_begin_time_ns_total: u64 = "txn-begin-time-ns-total", "Nanoseconds in which transactions began; 0 as long as raban has none.";
         txn_send_offsets_time_ns_total: u64 = "txn-send-offsets-time-ns-total", "Nanoseconds in which offsets were sent to transactions; 0 as long as raban has none.";
+        txn_prepare_time_ns_total: u64 = "txn-prepare-time-ns-total", "Nanoseconds in which transactions were prepared; 0 as long as raban has none.";
         txn_commit_time_ns_total: u64 = "txn-commit-time-ns-total", "Nanoseconds in which transactions were committed; 0 as long as raban has none.";
         txn_abort_time_ns_total: u64 = "txn-abort-time-ns-total", "Nanoseconds in which transactions were aborted; 0 as long as raban has none.";
         waiting_threads: u64 = "waiting-threads", "Calls that wait for memory.";
@@ -148,6 +151,23 @@ group! {
         record_error: Meter = "record-error", "Records that failed.";
         byte: Meter = "byte", "Bytes of batches handed to connections for the first time.";
         compression_rate: f64 = "compression-rate", "Size of a batch as it is sent, by its size uncompressed.";
+    }
+}
+
+impl Metric<'_> {
+    /// Whether Kafka's producer has it, too.
+    #[cfg_attr(not(feature = "telemetry"), allow(dead_code))]
+    pub(crate) fn is_kafkas(&self) -> bool {
+        let is_percentile = ["-p50", "-p90", "-p99", "-p999"]
+            .iter()
+            .any(|suffix| self.name.ends_with(suffix));
+        let is_own = match self.name.as_str() {
+            "requests-in-flight-max" => true,
+            // Kafka has it of topics only.
+            "byte-rate" | "byte-total" => self.tag.is_none(),
+            name => name.starts_with("record-resolve-"),
+        };
+        !is_percentile && !is_own
     }
 }
 

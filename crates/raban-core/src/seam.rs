@@ -11,6 +11,9 @@
 #[path = "../tests/it/broker_log.rs"]
 mod broker_log;
 mod close;
+#[allow(dead_code, reason = "as of the harness, which uses it")]
+#[path = "../tests/it/collector.rs"]
+mod collector;
 mod deliver;
 mod flush;
 #[allow(dead_code, reason = "not all that the other tests need is needed here")]

@@ -134,6 +134,10 @@ api_keys! {
     SaslAuthenticate = 36, SaslAuthenticateRequest;
     /// Asks which producers a partition knows.
     DescribeProducers = 61, DescribeProducersRequest;
+    /// Asks which metrics a broker wants.
+    GetTelemetrySubscriptions = 71, GetTelemetrySubscriptionsRequest;
+    /// Gives a broker metrics.
+    PushTelemetry = 72, PushTelemetryRequest;
 }
 
 impl fmt::Display for ApiKey {

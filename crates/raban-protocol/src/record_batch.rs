@@ -54,7 +54,7 @@ pub struct RecordRef<'a> {
 
 impl RecordRef<'_> {
     /// Bytes of key, value and headers with their lengths: what doesn't depend on the place in the batch.
-    #[inline]
+    #[inline(always)]
     fn payload_len(&self) -> usize {
         let mut len = nullable_len(self.key)
             + nullable_len(self.value)

@@ -148,6 +148,12 @@ impl AdminBuilder {
         self
     }
 
+    /// All of these settings.
+    pub fn settings(mut self, settings: &Settings) -> Self {
+        self.settings = self.settings.settings(settings);
+        self
+    }
+
     /// All settings of a Java `.properties` file.
     ///
     /// # Errors

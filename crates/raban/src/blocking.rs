@@ -9,7 +9,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use raban_core::{EnqueueError, ErrorKind, PartitionInfo, ProduceError, RecordMetadata};
+use raban_core::{
+    ClientInstanceIdError, EnqueueError, ErrorKind, PartitionInfo, ProduceError, RecordMetadata,
+};
+
+use raban_protocol::primitives::Uuid;
 
 use crate::callbacks::is_inside;
 use crate::delivery::Delivery;
@@ -101,6 +105,15 @@ impl Producer {
         wait_for(self.0.warm(topic))
     }
 
+    /// The id under which brokers know this producer's telemetry.
+    ///
+    /// # Errors
+    /// As [`Producer::client_instance_id`](crate::Producer::client_instance_id), and
+    /// [`ClientInstanceIdError::InCallback`] in a callback, which can't wait.
+    pub fn client_instance_id(&self, timeout: Duration) -> Result<Uuid, ClientInstanceIdError> {
+        wait(self.0.client_instance_id(timeout)).unwrap_or(Err(ClientInstanceIdError::InCallback))
+    }
+
     /// The topic's partitions.
     ///
     /// # Errors
@@ -139,6 +152,33 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
         value: impl Nullable<V>,
     ) -> Result<Delivery, EnqueueError> {
         self.0.record(key, value).enqueue_blocking()
+    }
+}
+
+/// A [`TopicRecord`](crate::TopicRecord) for threads that may block; made by
+/// [`TopicRecord::blocking`](crate::TopicRecord::blocking).
+#[derive(Debug)]
+#[must_use = "a record does nothing until it is sent or enqueued"]
+pub struct TopicRecord<'r, K: ?Sized, V: ?Sized, GK, GV>(
+    pub(crate) crate::TopicRecord<'r, K, V, GK, GV>,
+);
+
+impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, V, GK, GV> {
+    /// Sends the record and waits until the brokers have acknowledged it.
+    ///
+    /// # Errors
+    /// As [`Topic::send`](crate::Topic::send).
+    pub fn send(self) -> Result<RecordMetadata, ProduceError> {
+        self.enqueue()?.wait()
+    }
+
+    /// Waits until the record is accepted, up to `max.block.ms`.
+    ///
+    /// # Errors
+    /// As [`Topic::enqueue`](crate::Topic::enqueue).
+    #[inline]
+    pub fn enqueue(self) -> Result<Delivery, EnqueueError> {
+        self.0.enqueue_blocking()
     }
 }
 

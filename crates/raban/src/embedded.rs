@@ -49,7 +49,7 @@ impl Broker {
 
     fn with_storage(storage: StorageKind) -> Result<Self, BrokerError> {
         Ok(Self {
-            server: Server::start(config(storage))?,
+            server: Server::start(config(storage)).map_err(BrokerError::because)?,
         })
     }
 
@@ -64,10 +64,7 @@ impl Broker {
     /// That there is no such topic, or that its log can't be read.
     pub fn records(&self, topic: &str) -> Result<Vec<ReadRecord>, BrokerError> {
         let name: Arc<str> = Arc::from(topic);
-        let records = self
-            .server
-            .records(topic)
-            .map_err(|error| BrokerError(error.to_string()))?;
+        let records = self.server.records(topic).map_err(BrokerError::because)?;
         let record = |found: raban_broker::PartitionRecord| {
             ReadRecord::new(Arc::clone(&name), found.partition, found.record)
         };
@@ -80,8 +77,8 @@ impl Broker {
 #[error("{0}")]
 pub struct BrokerError(String);
 
-impl From<raban_broker::StartError> for BrokerError {
-    fn from(error: raban_broker::StartError) -> Self {
+impl BrokerError {
+    fn because(error: impl std::error::Error) -> Self {
         Self(error.to_string())
     }
 }
@@ -134,7 +131,7 @@ fn in_memory() -> Result<Address, BrokerError> {
     let mut held = lock(&IN_MEMORY);
     let server = match held.take() {
         Some(server) => server,
-        None => Server::start(config(StorageKind::Memory))?,
+        None => Server::start(config(StorageKind::Memory)).map_err(BrokerError::because)?,
     };
     let address = address(&server);
     *held = Some(server);
@@ -165,7 +162,7 @@ fn in_directory(dir: &Path) -> Result<(Address, Keep), BrokerError> {
             let (host, port) = (address.ip().to_string(), address.port());
             Ok((Address { host, port }, None))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(BrokerError::because(error)),
     }
 }
 

@@ -96,12 +96,13 @@ pub use raban_core::config::{
     Acks, ConfigError, ConfigProblem, ConfigProblemKind, ConfigWarning, Settings,
 };
 pub use raban_core::{
-    Attempt, AttemptOutcome, Cause, Distribution, EnqueueError, ErrorKind, Found, Header, Meter,
-    Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, Purge, RecordMetadata, Resolution,
-    ResolvedBy, Speaks, TopicMetrics, Trail, Unresolved,
+    Attempt, AttemptOutcome, Cause, ClientInstanceIdError, Distribution, EnqueueError, ErrorKind,
+    Found, Header, Meter, Metric, Metrics, NodeMetrics, PartitionInfo, ProduceError, Purge,
+    RecordMetadata, Resolution, ResolvedBy, Speaks, TopicMetrics, Trail, Unresolved,
 };
-pub use raban_protocol::compression::Compression;
+pub use raban_protocol::compression::{Compression, CompressionError};
 pub use raban_protocol::error_code::ErrorCode;
+pub use raban_protocol::primitives::Uuid;
 
 /// The settings of a producer, one by one: name, type, default, meaning, and what is in force.
 pub mod config {

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use raban_core::config::Settings;
 use raban_core::{
-    Accumulator, CallbackSlot, EnqueueError, EnqueueWait, ErrorKind, Metrics, NewRecord,
-    PartitionInfo, ProduceError, Purge, RecordMetadata,
+    Accumulator, CallbackSlot, ClientInstanceIdError, EnqueueError, EnqueueWait, ErrorKind,
+    InstanceIdWait, Metrics, NewRecord, PartitionInfo, ProduceError, Purge, RecordMetadata,
 };
+use raban_protocol::primitives::Uuid;
 
 use crate::blocking::{self, wait_for};
 use crate::builder::{Builder, Keep, StartError};
@@ -290,6 +291,27 @@ impl Producer {
     /// What the producer tells of itself, as typed values and under Kafka's names.
     pub fn metrics(&self) -> Metrics {
         self.shared.accumulator.metrics(self.shared.clock.now())
+    }
+
+    /// The id under which brokers know this producer's telemetry (KIP-714), to find its metrics in what
+    /// they collect. The producer keeps it for its life. Waits up to `timeout` for it, and connects to a
+    /// broker if no record has done so yet.
+    ///
+    /// # Errors
+    /// `enable.metrics.push=false`, brokers that collect no metrics, or nobody who answers within `timeout`.
+    pub async fn client_instance_id(
+        &self,
+        timeout: Duration,
+    ) -> Result<Uuid, ClientInstanceIdError> {
+        let shared = &self.shared;
+        let mut wait = InstanceIdWait::new(shared.clock.now(), timeout);
+        std::future::poll_fn(|cx| {
+            let now = shared.clock.now();
+            shared
+                .accumulator
+                .poll_client_instance_id(cx, now, &mut wait)
+        })
+        .await
     }
 
     /// A handle for one topic, for bytes at first;

@@ -214,7 +214,7 @@ pub struct TopicRecord<'a, K: ?Sized, V: ?Sized, GK = &'a K, GV = &'a V> {
     tag: u64,
 }
 
-impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, V, GK, GV> {
+impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r, K, V, GK, GV> {
     /// Adds a header; keys may repeat, and the order is kept.
     pub fn header<'h>(mut self, key: impl Into<String>, value: impl Into<Payload<'h>>) -> Self {
         self.headers.push(header(key, value));
@@ -279,6 +279,11 @@ impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'_, K, 
         let mut scratch = Scratch::default();
         let record = self.serialize(&mut scratch)?;
         shared.accept_blocking(topic, &record)
+    }
+
+    /// The same record for threads that may block.
+    pub fn blocking(self) -> blocking::TopicRecord<'r, K, V, GK, GV> {
+        blocking::TopicRecord(self)
     }
 
     /// As [`Topic::try_enqueue`].

@@ -9,7 +9,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::node::{Heap, Identity, Ports};
-use super::{Kafka, Node, PATIENCE};
+use super::{Kafka, Node, PATIENCE, TELEMETRY_FILE};
 use crate::error::Error;
 use crate::jars::Jars;
 use crate::proxy::Proxy;
@@ -37,6 +37,7 @@ pub struct Builder {
     version: String,
     nodes: usize,
     proxied: bool,
+    collecting: bool,
     log_dirs: BTreeMap<i32, PathBuf>,
     configs: Vec<(String, String)>,
 }
@@ -48,6 +49,7 @@ impl Builder {
             version: newest.to_owned(),
             nodes: 1,
             proxied: false,
+            collecting: false,
             log_dirs: BTreeMap::new(),
             configs: Vec::new(),
         }
@@ -90,6 +92,12 @@ impl Builder {
             .config("allow.everyone.if.no.acl.found", "true")
             .config("principal.builder.class", "ListenerPrincipal")
             .config("super.users", "User:testbed")
+    }
+
+    /// Nodes take metrics from clients that are subscribed to (KIP-714): see [`Kafka::subscribe`] and [`Kafka::pushes`].
+    pub fn collecting(mut self) -> Self {
+        self.collecting = true;
+        self
     }
 
     /// Where the node with this `node.id` keeps its partitions' logs, instead of a folder of the testbed's.
@@ -142,7 +150,12 @@ impl Builder {
             let folder = node_folder(&data, id)?;
             let log_dir = self.log_dirs.get(&id).cloned();
             let log_dir = log_dir.unwrap_or_else(|| folder.join("data"));
-            let properties = self.properties(id, &log_dir, &ports, advertised, &voters);
+            let mut properties = self.properties(id, &log_dir, &ports, advertised, &voters);
+            if self.collecting {
+                let file = data.path().join(TELEMETRY_FILE);
+                properties.push_str("metric.reporters=TelemetryPlugin\n");
+                properties.push_str(&format!("testbed.telemetry.file={}\n", file.display()));
+            }
             let config = folder.join("server.properties");
             fs::write(&config, properties)
                 .map_err(Error::io(format!("cannot write {}", config.display())))?;
@@ -170,7 +183,7 @@ impl Builder {
             proxies,
             jars,
             version: self.version,
-            _data: data,
+            data,
         };
         let deadline = Instant::now() + PATIENCE;
         kafka.nodes.iter().try_for_each(Node::spawn)?;

@@ -3,7 +3,7 @@ use raban_protocol::api::ApiKey;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 
-use super::{Context, reply};
+use super::{Context, newest_version, reply};
 use crate::cluster::{Cluster, Outcome};
 
 pub(super) fn handle(
@@ -60,7 +60,7 @@ pub(super) fn refuse(cluster: &Cluster, context: &Context) -> Outcome {
 /// The versions that the node speaks.
 fn spoken(cluster: &Cluster, context: &Context, key: ApiKey) -> ApiVersion {
     ApiVersion {
-        max_version: cluster.faults.newest_version(context.node, key),
+        max_version: newest_version(cluster, context.node, key),
         ..advertised(key)
     }
 }

@@ -76,3 +76,15 @@ pub(crate) enum KeyFormat {
     /// Two hexadecimal digits a byte
     Hex,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_all_partitioners() {
+        for named in NamedPartitioner::ALL {
+            assert!(PARTITION_OUTPUT.contains(named.name()), "{named}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ const FLUSH_WHEN_INTERRUPTED: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Produce) -> Result<Exit, Failure> {
     let parser = Parser::new(args)?;
-    let source = Source::open(&args.file)?;
+    let source = Source::open(&args.file, " (--file)", "a file")?;
     let mut settings = args.cluster.settings()?;
     let serializers = Serializers::take(args, &mut settings)?;
     let max_request_size = max_request_size(&settings);

@@ -10,6 +10,7 @@ mod help;
 mod interrupt;
 mod partition;
 mod produce;
+mod properties;
 mod round_trip;
 mod scraped;
 mod serializers;

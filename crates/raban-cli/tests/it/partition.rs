@@ -208,7 +208,19 @@ fn a_sample_that_tells_little() {
     let best = run.stderr.contains("different keys: 9")
         && run.stderr.contains("none fits all, the best, ");
     assert!(best, "{}", run.stderr);
-    let create = ["topic", "create", "empty", "--data-dir", "d"];
+    fill(dir, "one", "1", 3, &[]);
+    let run = sample(dir, "one", &[]);
+    assert_eq!((run.code, run.stdout.len()), (1, 0));
+    insta::assert_snapshot!("sample_one_partition", run.stderr);
+    let create = [
+        "topic",
+        "create",
+        "empty",
+        "--partitions",
+        "2",
+        "--data-dir",
+        "d",
+    ];
     raban(dir, &create, "").text();
     let run = sample(dir, "empty", &[]);
     assert_eq!((run.code, run.stdout.len()), (1, 0));

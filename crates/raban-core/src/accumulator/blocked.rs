@@ -27,9 +27,9 @@ pub(super) enum Blocked {
     Failed(EnqueueError),
 }
 
-impl From<ErrorKind> for Box<Blocked> {
-    fn from(kind: ErrorKind) -> Self {
-        Self::new(Blocked::Failed(kind.into()))
+impl Blocked {
+    pub(super) fn for_good(kind: ErrorKind) -> Box<Self> {
+        Box::new(Self::Failed(kind.into()))
     }
 }
 

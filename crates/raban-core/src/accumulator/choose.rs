@@ -72,10 +72,9 @@ impl Accumulator {
 }
 
 fn invalid(topic: &Topic, partition: i32, count: i32) -> Box<Blocked> {
-    ErrorKind::InvalidPartition {
+    Blocked::for_good(ErrorKind::InvalidPartition {
         topic: Arc::clone(topic.shared_name()),
         partition,
         count,
-    }
-    .into()
+    })
 }

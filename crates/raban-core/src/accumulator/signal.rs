@@ -32,10 +32,13 @@ pub(crate) struct News {
     pub(crate) warmed: Vec<Arc<Topic>>,
     /// What is to be given up.
     pub(crate) purge: Option<Purge>,
+    /// Somebody waits for the client instance id.
+    pub(crate) instance_id: bool,
 }
 
 /// What [`Accumulator::purge`](crate::Accumulator::purge) gives up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Purge {
     /// Records that no request carries. Those that were sent before and wait to be sent again are in doubt.
     Queued,
@@ -73,6 +76,11 @@ impl Signal {
         let mut state = self.state();
         state.news.purge = state.news.purge.max(Some(what));
         drop(state);
+        self.wake();
+    }
+
+    pub(crate) fn instance_id(&self) {
+        self.state().news.instance_id = true;
         self.wake();
     }
 

@@ -72,7 +72,7 @@ fn named(checked: &mut Checked<'_>) -> (Partitioning, bool) {
             Ok(named) => (Partitioning::Named(named), false),
             Err(unknown) => {
                 let reason = format!(
-                    "{unknown}, and Kafka's RoundRobinPartitioner, UniformStickyPartitioner and DefaultPartitioner by \
+                    "{unknown}, also Kafka's RoundRobinPartitioner, UniformStickyPartitioner and DefaultPartitioner by \
                      class. Name one of them, or write your own and give it to `Builder::partitioner`"
                 );
                 checked.refused(CLASS, &reason);

@@ -28,7 +28,8 @@ impl PropertyError {
     pub(super) fn into_problem(self, origin: impl Fn(usize) -> String) -> ConfigProblem {
         let message = match self.cause {
             Cause::Escape(escape) => format!(
-                "the escape {escape} is malformed: write \\u and four hexadecimal digits, as in \\u00e9, or the character itself in UTF-8"
+                "the escape {escape} is malformed: write \\u and four hexadecimal digits, as in \\u00e9, or the character itself in \
+                 UTF-8; a backslash is \\\\"
             ),
             Cause::NoKey => "there is no key before the separator: write key=value, or start the line with # to make it a comment"
                 .to_owned(),

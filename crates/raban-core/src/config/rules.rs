@@ -48,32 +48,30 @@ pub(super) struct Backoff {
 pub(super) fn idempotence(checked: &mut Checked<'_>) -> bool {
     let wanted = checked.boolean("enable.idempotence");
     let explicit = checked.is_set("enable.idempotence");
-    let mut enabled = wanted;
+    let mut forbidding = Vec::new();
     if wanted {
-        let retries = checked.assignment("retries");
         if checked.number("retries") == 0 {
-            enabled = false;
-            let message = "Must set retries to non-zero when using the idempotent producer.";
-            idempotence_off(
-                checked,
+            forbidding.push((
                 "retries",
-                explicit,
-                message,
-                &format!("Remove {retries}"),
-            );
+                "Must set retries to non-zero when using the idempotent producer.",
+            ));
         }
-        let acks = checked.assignment("acks");
         if !matches!(checked.text("acks").as_str(), "all" | "-1") {
-            enabled = false;
-            let message = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee \
-                           idempotence.";
-            idempotence_off(
-                checked,
+            forbidding.push((
                 "acks",
-                explicit,
-                message,
-                &format!("Remove {acks}"),
-            );
+                "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee \
+                 idempotence.",
+            ));
+        }
+        if explicit {
+            for (name, java) in &forbidding {
+                let assignment = checked.assignment(name);
+                let message =
+                    format!("{java} Remove {assignment}, or set `enable.idempotence=false`.");
+                checked.problem(Conflict, name, message);
+            }
+        } else {
+            idempotence_off(checked, &forbidding);
         }
         let in_flight = checked.number(IN_FLIGHT);
         if in_flight > MAX_IN_FLIGHT_WITH_IDEMPOTENCE {
@@ -87,6 +85,7 @@ pub(super) fn idempotence(checked: &mut Checked<'_>) -> bool {
             );
         }
     }
+    let enabled = wanted && forbidding.is_empty();
     if !enabled && checked.is_set("transactional.id") {
         checked.problem(
             Conflict,
@@ -98,25 +97,29 @@ pub(super) fn idempotence(checked: &mut Checked<'_>) -> bool {
     enabled
 }
 
-/// The setting `name` forbids idempotence: an error if idempotence was asked for, else idempotence goes, said aloud.
-fn idempotence_off(
-    checked: &mut Checked<'_>,
-    name: &'static str,
-    explicit: bool,
-    java: &str,
-    remedy: &str,
-) {
-    if explicit {
-        let message = format!("{java} {remedy}, or set `enable.idempotence=false`.");
-        checked.problem(Conflict, name, message);
-        return;
-    }
+/// Settings forbid idempotence that nobody asked for: it goes, said aloud.
+fn idempotence_off(checked: &mut Checked<'_>, forbidding: &[(&'static str, &str)]) {
+    let mut names: Vec<_> = forbidding.iter().map(|(name, _)| *name).collect();
+    let assignments: Vec<_> = names.iter().map(|name| checked.assignment(name)).collect();
+    let (verb, what) = match &assignments[..] {
+        [] => return,
+        [one] => ("turns", one.as_str()),
+        _ => ("turn", "them"),
+    };
+    let consequence = if names.contains(&"retries") {
+        "what fails once is not sent again"
+    } else if checked.number(IN_FLIGHT) == 1 {
+        "retries may duplicate records"
+    } else {
+        "retries may duplicate or reorder records"
+    };
     let message = format!(
-        "{} turns idempotence off: retries may duplicate or reorder records. {remedy} to keep it, or set \
-         `enable.idempotence=false` to say that this is meant.",
-        checked.assignment(name)
+        "{} {verb} idempotence off: {consequence}. Remove {what} to keep it, or set `enable.idempotence=false` to say \
+         that this is meant.",
+        assignments.join(" and ")
     );
-    checked.warning(&[name, "enable.idempotence"], message);
+    names.push("enable.idempotence");
+    checked.warning(&names, message);
 }
 
 /// How long an open batch waits; the Java client counts no more than an `int` of milliseconds.
@@ -250,7 +253,8 @@ pub(super) fn serializer(checked: &mut Checked<'_>, name: &'static str) {
     }
     if TYPED_SERIALIZERS.contains(&short) {
         let message = format!(
-            "{} has no effect: a record's bytes are sent as they are given. Use a typed topic handle to serialize.",
+            "{} has no effect: only the command `raban produce` obeys it, in an application a typed topic handle \
+             serializes.",
             checked.assignment(name)
         );
         checked.warning(&[name], message);

@@ -31,6 +31,7 @@ pub struct Setting {
 
 /// The type of a setting's values, by Kafka's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SettingType {
     /// `true` or `false`.
     Boolean,
@@ -78,6 +79,7 @@ pub enum Treatment {
 
 /// The values that a setting may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Valid {
     /// Any value of the type.
     Any,

@@ -268,7 +268,7 @@ mod tests {
             Settings::from_properties_file("a.properties", "acks=1\nx=\\u12\n=3\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a.properties:2: the escape \\u12 is malformed: write \\u and four hexadecimal digits, as in \\u00e9, or the character itself in UTF-8\n\
+            "a.properties:2: the escape \\u12 is malformed: write \\u and four hexadecimal digits, as in \\u00e9, or the character itself in UTF-8; a backslash is \\\\\n\
              a.properties:3: there is no key before the separator: write key=value, or start the line with # to make it a comment"
         );
     }

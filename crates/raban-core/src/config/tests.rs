@@ -595,12 +595,18 @@ mod rules {
         assert_eq!(
             warnings(&[("retries", "0")]),
             [
-                "`retries=0` turns idempotence off: retries may duplicate or reorder records. Remove `retries=0` to keep it, or set `enable.idempotence=false` to say that this is meant."
+                "`retries=0` turns idempotence off: what fails once is not sent again. Remove `retries=0` to keep it, or set `enable.idempotence=false` to say that this is meant."
             ]
         );
         assert_eq!(
             warnings(&[("retries", "0"), ("enable.idempotence", "false")]),
             [""; 0]
+        );
+        assert_eq!(
+            warnings(&[("retries", "0"), ("acks", "0")]),
+            [
+                "`retries=0` and `acks=0` turn idempotence off: what fails once is not sent again. Remove them to keep it, or set `enable.idempotence=false` to say that this is meant."
+            ]
         );
     }
 
@@ -615,6 +621,12 @@ mod rules {
             warnings(&[("request.required.acks", "1")]),
             [
                 "`request.required.acks=1` turns idempotence off: retries may duplicate or reorder records. Remove `request.required.acks=1` to keep it, or set `enable.idempotence=false` to say that this is meant."
+            ]
+        );
+        assert_eq!(
+            warnings(&[("acks", "1"), ("max.in.flight", "1")]),
+            [
+                "`acks=1` turns idempotence off: retries may duplicate records. Remove `acks=1` to keep it, or set `enable.idempotence=false` to say that this is meant."
             ]
         );
         assert_eq!(
@@ -747,7 +759,7 @@ mod rules {
         let uniform = config(&[("partitioner.class", &class("UniformStickyPartitioner"))]);
         assert!(uniform.ignore_keys && uniform.adaptive_partitioning);
         let refused = error(&[("partitioner.class", "com.example.MyPartitioner")]);
-        assert!(refused.starts_with("`partitioner.class=com.example.MyPartitioner` is refused: no partitioner has this name; there are random, consistent,"), "{refused}");
+        assert!(refused.starts_with("`partitioner.class=com.example.MyPartitioner` is refused: no partitioner has the name \"com.example.MyPartitioner\"; there are random, consistent,"), "{refused}");
         assert!(
             refused.ends_with("or write your own and give it to `Builder::partitioner`."),
             "{refused}"
@@ -817,7 +829,7 @@ mod rules {
         assert_eq!(
             warnings(&[("value.serializer", &class("LongSerializer"))]),
             [
-                "`value.serializer=org.apache.kafka.common.serialization.LongSerializer` has no effect: a record's bytes are sent as they are given. Use a typed topic handle to serialize."
+                "`value.serializer=org.apache.kafka.common.serialization.LongSerializer` has no effect: only the command `raban produce` obeys it, in an application a typed topic handle serializes."
             ]
         );
         assert_eq!(
@@ -963,12 +975,12 @@ mod words {
             warnings(&[
                 ("ssl.truststore.location", "/etc/trust.jks"),
                 ("ssl.truststore.password", "hunter2"),
-                ("enable.metrics.push", "true"),
+                ("metrics.recording.level", "DEBUG"),
                 ("metrics.context.team", "a"),
             ]),
             [
                 "`ssl.truststore.location`, `ssl.truststore.password` have no effect: only TLS reads such settings, and security.protocol is PLAINTEXT: connections are not encrypted.",
-                "`enable.metrics.push` has no effect: raban does not push metrics to brokers yet; delivery is not affected.",
+                "`metrics.recording.level` has no effect: all metrics of the producer are of level INFO, in the Java client too, so that no level adds any.",
                 "`metrics.context.team` has no effect: such settings describe the client to Java's metrics reporters, and there are none here.",
             ]
         );

@@ -1,187 +1,10 @@
 //! What to say about a key that is no setting of the producer: whose setting it is, or which one was meant.
 
+mod lists;
+
+use lists::{CONSUMER, FAMILIES, JAVA, LIBRDKAFKA, OWNERS, PLUGINS};
+
 use super::table::SETTINGS;
-
-/// Families of keys that extend a setting of the table, and why they have no effect here.
-const FAMILIES: &[(&str, &str)] = &[
-    (
-        "metrics.context.",
-        "such settings describe the client to Java's metrics reporters, and there are none here",
-    ),
-    (
-        "config.providers.",
-        "only config.providers reads such settings, and raban refuses it",
-    ),
-];
-
-const CONSUMER: &[&str] = &[
-    "allow.auto.create.topics",
-    "auto.commit.interval.ms",
-    "auto.offset.reset",
-    "check.crcs",
-    "default.api.timeout.ms",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.partition.eof",
-    "exclude.internal.topics",
-    "fetch.error.backoff.ms",
-    "fetch.max.bytes",
-    "fetch.max.wait.ms",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "group.id",
-    "group.instance.id",
-    "group.protocol",
-    "group.remote.assignor",
-    "heartbeat.interval.ms",
-    "isolation.level",
-    "key.deserializer",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "max.poll.records",
-    "partition.assignment.strategy",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "session.timeout.ms",
-    "share.acknowledgement.mode",
-    "share.acquire.mode",
-    "value.deserializer",
-];
-
-/// Settings of librdkafka alone, with what to do instead.
-const LIBRDKAFKA: &[(&str, &str)] = &[
-    (
-        "api.version.request",
-        "remove it: raban always asks which versions a broker speaks",
-    ),
-    ("batch.num.messages", "set `batch.size`, in bytes"),
-    (
-        "broker.address.family",
-        "remove it: raban tries every address that a name resolves to",
-    ),
-    (
-        "broker.address.ttl",
-        "remove it: raban resolves names again when it has tried every address",
-    ),
-    (
-        "broker.version.fallback",
-        "remove it: raban always asks which versions a broker speaks",
-    ),
-    ("builtin.features", "remove it"),
-    (
-        "compression.level",
-        "set `compression.gzip.level`, `compression.lz4.level` or `compression.zstd.level`",
-    ),
-    ("debug", "remove it"),
-    (
-        "delivery.report.only.error",
-        "remove it: look at the failed deliveries alone",
-    ),
-    (
-        "enable.gapless.guarantee",
-        "remove it: failed records are reported, and the order of a partition's records is kept",
-    ),
-    (
-        "enable.ssl.certificate.verification",
-        "remove it: raban has no TLS yet",
-    ),
-    ("log.connection.close", "remove it"),
-    ("log_level", "remove it"),
-    ("plugin.library.paths", "remove it: raban loads no plug-ins"),
-    ("queue.buffering.backpressure.threshold", "remove it"),
-    (
-        "queue.buffering.max.kbytes",
-        "set `buffer.memory`, in bytes",
-    ),
-    (
-        "queue.buffering.max.messages",
-        "set `buffer.memory`, in bytes",
-    ),
-    ("queuing.strategy", "remove it: records are sent in order"),
-    ("receive.message.max.bytes", "remove it"),
-    ("sasl.kerberos.keytab", "remove it: raban has no SASL yet"),
-    (
-        "sasl.kerberos.principal",
-        "remove it: raban has no SASL yet",
-    ),
-    (
-        "sasl.oauthbearer.config",
-        "remove it: raban has no SASL yet",
-    ),
-    (
-        "sasl.oauthbearer.method",
-        "remove it: raban has no SASL yet",
-    ),
-    ("sasl.password", "remove it: raban has no SASL yet"),
-    ("sasl.username", "remove it: raban has no SASL yet"),
-    ("socket.keepalive.enable", "remove it"),
-    ("socket.max.fails", "remove it"),
-    (
-        "socket.nagle.disable",
-        "remove it: raban never delays small writes",
-    ),
-    ("ssl.ca.location", "remove it: raban has no TLS yet"),
-    ("ssl.ca.pem", "remove it: raban has no TLS yet"),
-    (
-        "ssl.certificate.location",
-        "remove it: raban has no TLS yet",
-    ),
-    ("ssl.certificate.pem", "remove it: raban has no TLS yet"),
-    ("ssl.key.location", "remove it: raban has no TLS yet"),
-    ("ssl.key.pem", "remove it: raban has no TLS yet"),
-    (
-        "sticky.partitioning.linger.ms",
-        "remove it: records without a key change partition every `batch.size` bytes",
-    ),
-    ("topic.metadata.propagation.max.ms", "set `max.block.ms`"),
-    (
-        "topic.metadata.refresh.fast.interval.ms",
-        "set `retry.backoff.ms`",
-    ),
-];
-
-const ENCODING: &str = "remove it, and give a typed topic handle the serializer Text; only the command raban produce obeys it";
-
-/// Settings that the Java producer had once, or that only its serializers read.
-const JAVA: &[(&str, &str)] = &[
-    (
-        "auto.include.jmx.reporter",
-        "Kafka 4.0 dropped it, and raban has no JMX: remove it",
-    ),
-    (
-        "block.on.buffer.full",
-        "Kafka dropped it: set `max.block.ms`",
-    ),
-    (
-        "broker.list",
-        "it is a setting of the producer before Kafka 0.8: set `bootstrap.servers`",
-    ),
-    ("key.serializer.encoding", ENCODING),
-    (
-        "metadata.fetch.timeout.ms",
-        "Kafka dropped it: set `max.block.ms`",
-    ),
-    (
-        "min.insync.replicas",
-        "it is a setting of topics and brokers: remove it here",
-    ),
-    (
-        "producer.type",
-        "it is a setting of the producer before Kafka 0.8: remove it",
-    ),
-    (
-        "schema.registry.url",
-        "raban has no schema registry client: remove it, and serialize in the application",
-    ),
-    (
-        "serializer.class",
-        "it is a setting of the producer before Kafka 0.8: set `value.serializer`",
-    ),
-    ("serializer.encoding", ENCODING),
-    ("timeout.ms", "Kafka dropped it: set `request.timeout.ms`"),
-    ("value.serializer.encoding", ENCODING),
-];
 
 /// What there is to say about an unknown key.
 pub(super) struct Unknown {
@@ -193,10 +16,7 @@ pub(super) struct Unknown {
 
 /// Why a key of a family that extends a setting has no effect; `None` for other keys.
 pub(super) fn family_reason(key: &str) -> Option<&'static str> {
-    FAMILIES
-        .iter()
-        .find(|(prefix, _)| key.starts_with(prefix))
-        .map(|(_, reason)| *reason)
+    begins(FAMILIES, key)
 }
 
 /// Explains a key that is not in the table.
@@ -215,8 +35,13 @@ pub(super) fn explain(key: &str) -> Unknown {
         },
         None => Unknown {
             suggestion: None,
-            clause: "is not a setting of the producer, and none has a similar name: remove it."
-                .to_owned(),
+            clause: match begins(OWNERS, &normal) {
+                Some(owner) => {
+                    format!("is a setting of {owner}, which a producer has no use for: remove it.")
+                }
+                None => "is not a setting of the producer, and none has a similar name: remove it."
+                    .to_owned(),
+            },
         },
     }
 }
@@ -230,10 +55,19 @@ fn foreign(key: &str, normal: &str) -> Option<String> {
         );
     }
     if let Some((_, remedy)) = LIBRDKAFKA.iter().find(|(name, _)| named(name)) {
-        return Some(format!("is a setting of librdkafka alone: {remedy}."));
+        return Some(format!("is a setting of librdkafka: {remedy}."));
     }
-    let (_, remedy) = JAVA.iter().find(|(name, _)| named(name))?;
-    Some(format!("is not a setting here: {remedy}."))
+    if let Some((_, remedy)) = JAVA.iter().find(|(name, _)| named(name)) {
+        return Some(format!("is not a setting here: {remedy}."));
+    }
+    begins(PLUGINS, normal).map(str::to_owned)
+}
+
+/// What the list has for the first of its beginnings that `key` has.
+fn begins(list: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
+    let mut list = list.iter();
+    list.find(|(beginning, _)| key.starts_with(beginning))
+        .map(|(_, told)| *told)
 }
 
 /// The known name that is most like `normal`, if any is like it.
@@ -352,11 +186,20 @@ mod tests {
             ),
             (
                 "queue.buffering.max.kbytes",
-                "is a setting of librdkafka alone: set `buffer.memory`, in bytes.",
+                "is a setting of librdkafka: set `buffer.memory`, in bytes.",
             ),
             (
                 "block.on.buffer.full",
                 "is not a setting here: Kafka dropped it: set `max.block.ms`.",
+            ),
+            (
+                "schema.registry.ssl.truststore.location",
+                "is read by a schema registry's serializers, and raban loads no Java classes: remove it, and serialize \
+                 in the application.",
+            ),
+            (
+                "spring.kafka.template.default-topic",
+                "is a setting of Spring, which a producer has no use for: remove it.",
             ),
         ] {
             assert_eq!(explain(key).clause, clause);
@@ -384,6 +227,15 @@ mod tests {
         let others = LIBRDKAFKA.iter().chain(JAVA).map(|(name, _)| name);
         for name in CONSUMER.iter().chain(others) {
             assert!(super::super::table::find(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_setting_begins_as_those_of_others() {
+        let beginnings = PLUGINS.iter().chain(OWNERS).chain(FAMILIES);
+        for (beginning, _) in beginnings {
+            let has = |setting: &super::super::Setting| setting.name.starts_with(beginning);
+            assert!(!SETTINGS.iter().any(has), "{beginning}");
         }
     }
 

@@ -7,7 +7,8 @@ use raban_protocol::api::Request;
 use raban_protocol::error_code::ErrorCode;
 use raban_protocol::frame::{Frame, decode_response};
 use raban_protocol::messages::{
-    ApiVersionsRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
+    ApiVersionsRequest, GetTelemetrySubscriptionsRequest, InitProducerIdRequest,
+    ListOffsetsRequest, MetadataRequest, ProduceRequest, PushTelemetryRequest,
 };
 
 use super::timers::Timer;
@@ -49,7 +50,7 @@ impl Node {
     fn link(&mut self, role: Role) -> &mut Option<ConnectionId> {
         match role {
             Role::Resolver(_) => &mut self.resolver,
-            Role::Control | Role::Leader(_) => &mut self.connection,
+            Role::Control | Role::Telemetry | Role::Leader(_) => &mut self.connection,
         }
     }
 }
@@ -94,6 +95,7 @@ impl Sender {
         address: Address,
         expects: Option<i32>,
     ) -> ConnectionId {
+        self.telemetry.exporter.begin(self.now.wall_ms);
         self.next_connection += 1;
         let conn = ConnectionId(self.next_connection);
         let failures = *self.unconnected(role);
@@ -114,9 +116,12 @@ impl Sender {
     }
 
     fn unconnected(&mut self, role: Role) -> &mut u32 {
-        match role.node() {
-            None => &mut self.control.unconnected,
-            Some(id) => &mut self.nodes.entry(id).or_default().unconnected,
+        match role {
+            Role::Control => &mut self.control.unconnected,
+            Role::Telemetry => &mut self.telemetry.unconnected,
+            Role::Leader(id) | Role::Resolver(id) => {
+                &mut self.nodes.entry(id).or_default().unconnected
+            }
         }
     }
 
@@ -184,11 +189,17 @@ impl Sender {
         };
         self.unlink(&connection);
         self.actions.push_back(Action::Close { conn });
+        if connection.role == Role::Telemetry {
+            let unanswered = connection.in_flight.len();
+            self.accumulator.recorder.settled(unanswered);
+            self.telemetry_lost(now, !connection.is_in_handshake(), cause);
+            return;
+        }
         self.event(Event::ConnectionTrouble(cause.clone()));
         self.accumulator.set_trouble(Some(cause.clone()));
         self.metadata.want();
         match connection.role {
-            Role::Control => self.control_failed(now),
+            Role::Control | Role::Telemetry => self.control_failed(now),
             Role::Leader(id) | Role::Resolver(id) => {
                 let wait = self.next_reconnect(id);
                 let node = self.nodes.entry(id).or_default();
@@ -238,6 +249,7 @@ impl Sender {
         self.timers.disarm(Timer::Connection(connection.id));
         match connection.role {
             Role::Control => self.control.connection = None,
+            Role::Telemetry => self.telemetry.connection = None,
             role @ (Role::Leader(id) | Role::Resolver(id)) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
                     *node.link(role) = None;
@@ -248,7 +260,8 @@ impl Sender {
 
     fn unanswered(&mut self, now: Instant, conn: ConnectionId, request: InFlight, cause: &Cause) {
         match request.kind {
-            RequestKind::ApiVersions => {}
+            // What becomes of telemetry its connection's end has said.
+            RequestKind::ApiVersions | RequestKind::Subscription | RequestKind::Push { .. } => {}
             RequestKind::Barrier(written) => self.pass_barrier(written),
             RequestKind::Metadata => self.metadata.unanswered(),
             RequestKind::InitProducerId => self.producer_id_unanswered(now),
@@ -342,6 +355,17 @@ impl Sender {
                 let question = *question;
                 self.resolution_answered(now, conn, version, question, content)?;
             }
+            RequestKind::Subscription => {
+                let response = decode::<GetTelemetrySubscriptionsRequest>(version, content)?;
+                self.answered(now, conn, response.throttle_time_ms);
+                self.subscription_answered(now, conn, &response)?;
+            }
+            RequestKind::Push { last } => {
+                let last = *last;
+                let response = decode::<PushTelemetryRequest>(version, content)?;
+                self.answered(now, conn, response.throttle_time_ms);
+                self.push_answered(now, conn, last, &response);
+            }
             RequestKind::Produce(partitions) => {
                 let partitions = partitions.clone();
                 let response = decode::<ProduceRequest>(version, content)?;
@@ -396,19 +420,19 @@ impl Sender {
                 connection.negotiated(&response);
                 self.control.brokers_compare = connection.compares();
                 let address = connection.address.to_string();
-                let role = connection.role;
-                match role.node() {
-                    Some(id) => {
+                match connection.role {
+                    Role::Control => self.control.failures = 0,
+                    Role::Leader(id) => {
                         let node = self.nodes.entry(id).or_default();
                         node.failures = 0;
-                        if role == Role::Leader(id) {
-                            node.trouble = None;
-                            self.set_node_stalled(id, false);
-                        }
+                        node.trouble = None;
+                        self.set_node_stalled(id, false);
                     }
-                    None => self.control.failures = 0,
+                    Role::Resolver(id) => self.nodes.entry(id).or_default().failures = 0,
+                    Role::Telemetry => {}
                 }
                 self.event(Event::Connected { address });
+                self.find_collector(now, conn);
                 Ok(())
             }
             ErrorCode::UNSUPPORTED_VERSION if version > 0 => {

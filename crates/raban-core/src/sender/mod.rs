@@ -15,6 +15,7 @@ mod outcome;
 mod partition_queue;
 mod resolve;
 mod split;
+mod telemetry;
 mod timeouts;
 mod timers;
 mod topics;
@@ -40,6 +41,7 @@ use crate::connection::{CloseReason, ConnectError, Connection, ConnectionId};
 use crate::event::Event;
 use crate::idempotence::ProducerId;
 use crate::metadata::Metadata;
+use crate::telemetry::{Exporter, Telemetry};
 use crate::time::{Instant, Now};
 
 /// More events than this wait for no log: the oldest are forgotten.
@@ -96,6 +98,7 @@ pub struct Sender {
     /// Topics whose choices are to be weighed anew.
     unweighed: Unweighed,
     control: Control,
+    telemetry: Telemetry,
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     timers: Timers,
@@ -124,6 +127,7 @@ impl Sender {
             resolving_nodes: BTreeSet::new(),
             unweighed: Unweighed::default(),
             control: Control::default(),
+            telemetry: Telemetry::new(config.enable_metrics_push, Exporter::new(&config)),
             connections: BTreeMap::new(),
             next_connection: 0,
             timers: Timers::default(),
@@ -202,6 +206,9 @@ impl Sender {
         if let Some(what) = news.purge {
             self.purge(now.instant, what);
         }
+        if news.instance_id {
+            self.want_instance_id();
+        }
         self.hurry(now.instant);
         self.pump(now);
     }
@@ -249,6 +256,7 @@ impl Sender {
         // Last, since the others find out what metadata is wanted.
         self.pump_control(now);
         self.pump_weights(now);
+        self.pump_telemetry(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);
         }

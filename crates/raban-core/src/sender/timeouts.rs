@@ -25,7 +25,11 @@ impl Sender {
             Timer::Connection(conn) => self.connection_due(now, conn),
             Timer::Availability(node) => self.weigh_without(now, node),
             // What they stand for is looked at whenever anything happens.
-            Timer::Node(_) | Timer::Control | Timer::Resolving | Timer::Close => {}
+            Timer::Node(_)
+            | Timer::Control
+            | Timer::Resolving
+            | Timer::Telemetry
+            | Timer::Close => {}
         }
     }
 
@@ -249,6 +253,9 @@ impl Sender {
             self.abort();
         }
         if !self.accumulator.generations.all_settled() {
+            return;
+        }
+        if !self.end_telemetry(now) {
             return;
         }
         let connections: Vec<ConnectionId> = self.connections.keys().copied().collect();

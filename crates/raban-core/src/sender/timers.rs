@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Control,
     /// `bootstrap.resolve.timeout.ms`.
     Resolving,
+    /// The next subscription or push, or the end of the wait for the last one.
+    Telemetry,
     /// The end of `close`'s timeout.
     Close,
 }

@@ -124,14 +124,14 @@ fn warnings_name_their_settings() {
     let config = Config::from_properties([
         ("bootstrap.servers", "localhost:9092"),
         ("acks", "1"),
-        ("enable.metrics.push", "true"),
+        ("metrics.recording.level", "DEBUG"),
     ])
     .unwrap();
     let keys: Vec<_> = config.warnings.iter().map(ConfigWarning::keys).collect();
     assert_eq!(
         keys,
         [
-            vec!["enable.metrics.push".to_owned()],
+            vec!["metrics.recording.level".to_owned()],
             vec!["acks".to_owned(), "enable.idempotence".to_owned()]
         ]
     );

@@ -24,6 +24,7 @@ use raban_protocol::primitives::{Reader, Uuid};
 use raban_protocol::record_batch::RecordBatch;
 
 use super::broker_log::BrokerLog;
+use super::collector::Collector;
 
 pub(crate) const TOPIC_ID: Uuid = Uuid([7; 16]);
 
@@ -103,6 +104,8 @@ pub(crate) struct Harness {
     pub(crate) throttle_time_ms: i32,
     /// What partition 0's leader has, for those who ask before they send again.
     pub(crate) log: BrokerLog,
+    /// What brokers do with metrics.
+    pub(crate) collector: Collector,
     /// Named as the new leader in the next answer (KIP-951): its id and epoch.
     pub(crate) hint: Option<(i32, i32)>,
     /// The offset that answers with an error tell; -1: none.
@@ -189,6 +192,7 @@ impl Harness {
             log_append_time: -1,
             throttle_time_ms: 0,
             log: BrokerLog::default(),
+            collector: Collector::default(),
             hint: None,
             error_base_offset: -1,
             record_errors: Vec::new(),
@@ -378,6 +382,15 @@ impl Harness {
                 correlation_id: id,
                 request: ProduceRequest::decode(version, &mut reader).unwrap(),
             }),
+            ApiKey::GetTelemetrySubscriptions | ApiKey::PushTelemetry => {
+                let asked = ApiKey::try_from(header.api_key).unwrap();
+                let answer = self
+                    .collector
+                    .answer(self.now, conn, asked, id, &mut reader);
+                if let Some(content) = answer {
+                    self.sender.handle_frame(self.now, conn, content);
+                }
+            }
             other => {
                 self.questions.push(other);
                 if let Some(content) = self.log.answer(other, version, id, &mut reader) {
@@ -394,17 +407,23 @@ impl Harness {
             min_version: 0,
             max_version: max,
         };
+        let collected = self.collector.collects.then_some([
+            range(ApiKey::GetTelemetrySubscriptions, 0),
+            range(ApiKey::PushTelemetry, 0),
+        ]);
+        let mut api_keys: Vec<_> = collected.into_iter().flatten().collect();
+        api_keys.extend([
+            range(ApiKey::Produce, self.newest_produce),
+            range(ApiKey::Metadata, 13),
+            range(ApiKey::ApiVersions, self.newest_api_versions),
+            range(ApiKey::InitProducerId, 5),
+            range(ApiKey::DescribeProducers, 0),
+            range(ApiKey::ListOffsets, 11),
+            range(ApiKey::OffsetForLeaderEpoch, 4),
+            range(ApiKey::Fetch, 18),
+        ]);
         ApiVersionsResponse {
-            api_keys: vec![
-                range(ApiKey::Produce, self.newest_produce),
-                range(ApiKey::Metadata, 13),
-                range(ApiKey::ApiVersions, self.newest_api_versions),
-                range(ApiKey::InitProducerId, 5),
-                range(ApiKey::DescribeProducers, 0),
-                range(ApiKey::ListOffsets, 11),
-                range(ApiKey::OffsetForLeaderEpoch, 4),
-                range(ApiKey::Fetch, 18),
-            ],
+            api_keys,
             ..ApiVersionsResponse::default()
         }
     }

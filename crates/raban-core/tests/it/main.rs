@@ -7,6 +7,7 @@ mod bootstrap;
 mod broker_log;
 mod close;
 mod cluster;
+mod collector;
 mod config;
 mod connections;
 mod doubt;
@@ -21,6 +22,8 @@ mod partitioning;
 mod purge;
 mod retries;
 mod split;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 mod timeouts;
 mod told;
 mod trail;

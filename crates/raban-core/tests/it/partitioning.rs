@@ -44,7 +44,7 @@ fn keyless(value: &[u8]) -> NewRecord<'_> {
 
 #[test]
 fn named_partitioners_choose_by_their_hash() {
-    for named in NamedPartitioner::ALL {
+    for &named in NamedPartitioner::ALL {
         let mut harness = Harness::new(&[("partitioner.class", named.name())]);
         harness.partitions = 7;
         for key in ["", "a", "kafka", "customer-42"] {

@@ -72,11 +72,13 @@ macro_rules! each_message {
             DeleteTopicsRequest, DeleteTopicsResponse,
             DescribeProducersRequest, DescribeProducersResponse,
             FetchRequest, FetchResponse,
+            GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse,
             InitProducerIdRequest, InitProducerIdResponse,
             ListOffsetsRequest, ListOffsetsResponse,
             MetadataRequest, MetadataResponse,
             OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
             ProduceRequest, ProduceResponse,
+            PushTelemetryRequest, PushTelemetryResponse,
             SaslAuthenticateRequest, SaslAuthenticateResponse,
             SaslHandshakeRequest, SaslHandshakeResponse,
         )

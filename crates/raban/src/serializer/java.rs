@@ -55,7 +55,7 @@ pub enum JavaSerializer {
 
 impl JavaSerializer {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: &'static [Self] = &[
         Self::Boolean,
         Self::ByteArray,
         Self::ByteBuffer,
@@ -197,6 +197,7 @@ fn is_infinity(text: &str) -> bool {
 /// A name that none of Kafka's serializers has, or the one of `ListSerializer`, whose values no text
 /// is: [`List`](crate::List) has its format.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnknownSerializer {
     /// The name.
     pub name: String,
@@ -205,7 +206,7 @@ pub struct UnknownSerializer {
 impl fmt::Display for UnknownSerializer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no serializer has the name {:?}; there are ", self.name)?;
-        for (index, known) in JavaSerializer::ALL.into_iter().enumerate() {
+        for (index, known) in JavaSerializer::ALL.iter().enumerate() {
             match index {
                 0 => {}
                 _ if index + 1 == JavaSerializer::ALL.len() => f.write_str(" and ")?,
@@ -231,7 +232,7 @@ impl FromStr for JavaSerializer {
             Some(class) => class == known.class(),
             None => name == known.class() || name.eq_ignore_ascii_case(known.short_name()),
         };
-        let found = Self::ALL.into_iter().find(has);
+        let found = Self::ALL.iter().copied().find(has);
         found.ok_or_else(|| UnknownSerializer { name: name.into() })
     }
 }
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn each_is_found_by_class_and_by_short_name() {
-        for known in JavaSerializer::ALL {
+        for &known in JavaSerializer::ALL {
             let class = known.class();
             let package = format!("org.apache.kafka.common.serialization.{class}");
             for name in [

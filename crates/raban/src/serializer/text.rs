@@ -50,6 +50,10 @@ impl Serializer<str> for Text {
         }
         Ok(())
     }
+
+    fn as_bytes<'v>(&self, value: &'v str) -> Option<&'v [u8]> {
+        (self.0 == Charset::Utf8).then_some(value.as_bytes())
+    }
 }
 
 /// A charset, found by any of Java's names for it, in upper or lower case.
@@ -76,7 +80,7 @@ pub enum Charset {
 
 impl Charset {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &'static [Self] = &[
         Self::Utf8,
         Self::Utf16,
         Self::Utf16Be,
@@ -152,6 +156,7 @@ impl fmt::Display for Charset {
 
 /// A name that no charset has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[error(
     "no charset has the name {name:?}; there are UTF-8, UTF-16, UTF-16BE, UTF-16LE, ISO-8859-1 and US-ASCII"
 )]
@@ -170,7 +175,8 @@ impl FromStr for Charset {
             names.any(|known| known.eq_ignore_ascii_case(name))
         };
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(has)
             .ok_or_else(|| UnknownCharset { name: name.into() })
     }
@@ -183,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_java_s() {
-        for charset in Charset::ALL {
+        for &charset in Charset::ALL {
             for (text, bytes) in golden(&format!("StringSerializer:{charset}")) {
                 let serialized = serialize(&Text(charset), text).unwrap();
                 assert_eq!(serialized, bytes, "{charset} {text}");
@@ -193,7 +199,7 @@ mod tests {
 
     #[test]
     fn all_names_of_java_are_known_in_any_case() {
-        for charset in Charset::ALL {
+        for &charset in Charset::ALL {
             assert_eq!(charset.name().to_lowercase().parse(), Ok(charset));
             let names = golden(&format!("alias:{charset}"));
             assert_eq!(names.len(), charset.aliases().len(), "{charset}");

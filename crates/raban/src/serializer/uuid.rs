@@ -4,6 +4,7 @@ use super::{SerializeContext, SerializeError, Serializer};
 
 /// UUIDs as Kafka's `UUIDSerializer` writes them: 36 characters, in lower case. They are given as
 /// `u128`, as 16 bytes in the order of the text, or, with feature `uuid`, as that crate's `Uuid`.
+/// For another `serializer.encoding` give the text to [`Text`](crate::Text).
 ///
 /// ```
 /// # async fn example(producer: raban::Producer) -> Result<(), raban::ProduceError> {

@@ -59,6 +59,9 @@ public class Serializers {
             StringSerializer serializer = new StringSerializer();
             serializer.configure(Map.of("serializer.encoding", encoding), false);
             all("StringSerializer:" + encoding, serializer, texts);
+            UUIDSerializer uuids = new UUIDSerializer();
+            uuids.configure(Map.of("serializer.encoding", encoding), false);
+            all("UUIDSerializer:" + encoding, uuids, UUID.fromString("0188F5C3-8d0e-7B5a-9c1d-00e0ff10203a"));
         }
         for (String encoding : encodings) {
             TreeSet<String> aliases = new TreeSet<>(Charset.forName(encoding).aliases());

@@ -12,6 +12,8 @@ mod restart;
 mod send;
 mod settings;
 mod support;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 mod threads;
 mod topics;
 mod trouble;

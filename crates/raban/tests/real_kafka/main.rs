@@ -11,3 +11,4 @@ mod misrouted;
 mod partitioners;
 mod refused;
 mod support;
+mod telemetry;

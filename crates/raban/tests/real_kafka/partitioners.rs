@@ -1,4 +1,4 @@
-//! Java's and librdkafka's own choices of partitions for 10,000 keys: raban's are the same.
+//! Java's, librdkafka's and sarama's own choices of partitions for 10,000 keys: raban's are the same.
 //!
 //! They are kept as `crates/raban-core/tests/golden/partitions.tsv`, so that tests without Kafka can tell, too.
 //! `RABAN_WRITE_GOLDEN=1` writes that file anew.
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use raban::{Producer, Record};
-use testbed::{Kafka, kcat};
+use testbed::{Kafka, kcat, sarama};
 
 use crate::support::{PATIENCE, alone};
 
@@ -24,6 +24,9 @@ const LIBRDKAFKA: [&str; 6] = [
     "fnv1a",
     "fnv1a_random",
 ];
+
+/// As raban names what sarama calls `NewHashPartitioner` and `NewReferenceHashPartitioner`.
+const SARAMA: [&str; 2] = ["sarama", "sarama_reference"];
 
 /// As `crates/raban-core/src/partitioner/named.rs` makes it: 1 to 40 bytes of any kind but control characters and spaces.
 fn key(index: u32) -> Vec<u8> {
@@ -75,7 +78,7 @@ fn librdkafka_partitions(kafka: &Kafka, topic: &str, keys: &[Vec<u8>], name: &st
 
 #[test]
 #[cfg_attr(not(real_kafka), ignore = "needs RABAN_REAL_KAFKA=1")]
-fn are_those_of_java_and_librdkafka() {
+fn are_those_of_java_librdkafka_and_sarama() {
     let _alone = alone();
     let kafka = Kafka::builder().version("4.4.0").start().unwrap();
     let keys: Vec<Vec<u8>> = (0..KEYS).map(key).collect();
@@ -111,6 +114,13 @@ fn are_those_of_java_and_librdkafka() {
         }
     }
 
+    let theirs = sarama::partitions(&keys, PARTITIONS).unwrap();
+    let sarama: Vec<_> = SARAMA.into_iter().zip(theirs).collect();
+    for (name, theirs) in &sarama {
+        let ours = raban_partitions(&kafka, &topic(&format!("raban-{name}")), &keys, name);
+        assert_eq!(ours, *theirs, "{name}");
+    }
+
     if kcat::is_installed() {
         for name in LIBRDKAFKA {
             let theirs =
@@ -118,6 +128,9 @@ fn are_those_of_java_and_librdkafka() {
             let ours = raban_partitions(&kafka, &topic(&format!("raban-{name}")), &keys, name);
             assert_eq!(ours, theirs, "{name}");
             keep(name, &theirs);
+        }
+        for (name, theirs) in &sarama {
+            keep(name, theirs);
         }
         let lines = lines.iter();
         let golden: String = lines

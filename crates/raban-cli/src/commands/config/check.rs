@@ -1,23 +1,29 @@
 //! `raban config check`: judges a properties file, and tells which values are in force.
 
-use std::io::{self, Read};
-use std::path::Path;
-
-use raban::config::{EffectiveValue, Source, Treatment};
+use raban::config::{self, EffectiveValue, Treatment};
 use serde::Serialize;
 
 use crate::args::{ConfigCheck, ConfigFormat};
-use crate::cluster::{parse_properties, set_properties};
+use crate::cluster::parse_properties;
 use crate::exit::{Exit, Failure};
+use crate::input::Source;
 use crate::output::printed;
 use crate::progress::tell;
+use crate::serializers::Serializers;
 
 pub(super) fn run(args: &ConfigCheck) -> Result<Exit, Failure> {
-    let mut settings = parse_properties(&name(&args.file), read(&args.file)?)?;
-    set_properties(&mut settings, &args.properties)?;
-    let checked = settings
-        .check()
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let source = Source::open(&args.file, "", "a properties file")?;
+    let name = source.name.clone();
+    let mut settings = parse_properties(&name, source.read_to_end()?)?;
+    args.properties.set(&mut settings)?;
+    // `raban produce` runs on them, too, and takes serializers from them before the producer does.
+    let produced = Serializers::check(&settings).map_err(|failure| failure.to_string());
+    let checked = settings.check().map_err(|error| error.to_string());
+    let checked = match (produced, checked) {
+        (Ok(()), Ok(checked)) => checked,
+        (Err(problem), Ok(_)) | (Ok(()), Err(problem)) => return Err(Failure::usage(problem)),
+        (Err(first), Err(rest)) => return Err(Failure::usage(format!("{first}\n{rest}"))),
+    };
     for warning in &checked.warnings {
         tell(&format!("warning: {warning}"));
     }
@@ -32,33 +38,9 @@ pub(super) fn run(args: &ConfigCheck) -> Result<Exit, Failure> {
     })
 }
 
-fn name(file: &Path) -> String {
-    match file.to_str() {
-        Some("-") => "standard input".to_owned(),
-        _ => file.display().to_string(),
-    }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let read = if file == Path::new("-") {
-        let mut content = Vec::new();
-        io::stdin().read_to_end(&mut content).map(|_| content)
-    } else {
-        std::fs::read(file)
-    };
-    read.map_err(|error| {
-        let name = name(file);
-        Failure::usage(format!(
-            "can't read {name}: {error}; name a properties file"
-        ))
-    })
-}
-
+/// Of a refused setting the values that aren't refused are obeyed.
 fn has_effect(value: &EffectiveValue) -> bool {
-    matches!(
-        value.setting.treatment,
-        Treatment::Effect | Treatment::Translated(_)
-    )
+    !matches!(value.setting.treatment, Treatment::Accepted(_))
 }
 
 /// Empty for what nobody needs to know.
@@ -70,10 +52,12 @@ fn in_words(effective: &EffectiveValue) -> String {
         ..
     } = effective;
     let source = match source {
-        Source::Default if !has_effect(effective) || value.is_none() => return String::new(),
-        Source::Default => "default",
-        Source::Changed => "changed",
-        Source::Set { origin, .. } => origin.as_deref().unwrap_or("-X"),
+        config::Source::Default if !has_effect(effective) || value.is_none() => {
+            return String::new();
+        }
+        config::Source::Default => "default",
+        config::Source::Changed => "changed",
+        config::Source::Set { origin, .. } => origin.as_deref().unwrap_or("-X"),
     };
     let idle = match has_effect(effective) {
         true => "",
@@ -95,9 +79,9 @@ struct Line<'a> {
 impl<'a> From<&'a EffectiveValue> for Line<'a> {
     fn from(effective: &'a EffectiveValue) -> Self {
         let (source, origin) = match &effective.source {
-            Source::Default => ("default", None),
-            Source::Changed => ("changed", None),
-            Source::Set { origin, .. } => ("set", origin.as_deref()),
+            config::Source::Default => ("default", None),
+            config::Source::Changed => ("changed", None),
+            config::Source::Set { origin, .. } => ("set", origin.as_deref()),
         };
         Self {
             name: effective.setting.name,

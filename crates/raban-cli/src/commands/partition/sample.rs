@@ -63,6 +63,11 @@ impl Sample {
     fn read(settings: &Settings, name: &str, most: u32) -> Result<Self, Failure> {
         let admin = Admin::from_settings(settings).map_err(not_started)?;
         let described = admin.blocking().describe(name).map_err(topic::failure)?;
+        if described.partitions.len() == 1 {
+            return Err(Failure::failed(format!(
+                "topic {name} has one partition, where all of them put every key, so that nothing can be told"
+            )));
+        }
         let mut sample = Self {
             topic: name.to_owned(),
             partitions: i32::try_from(described.partitions.len()).unwrap_or(i32::MAX),
@@ -117,7 +122,7 @@ impl Sample {
             }
             score
         };
-        let mut scores: Vec<Score> = NamedPartitioner::ALL.into_iter().map(score).collect();
+        let mut scores: Vec<Score> = NamedPartitioner::ALL.iter().copied().map(score).collect();
         scores.retain(|score| {
             !matches!(
                 score.partitioner,

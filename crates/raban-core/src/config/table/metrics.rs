@@ -4,13 +4,20 @@ use crate::config::setting::Importance::Low;
 use crate::config::setting::SettingType::{Boolean, Int, List, Long, String};
 use crate::config::setting::{Setting, Treatment, Valid};
 
-pub(super) const ROWS: &[Setting] = &[
+const ENABLE_METRICS_PUSH: Setting =
     Setting::new("enable.metrics.push", Boolean, Some("true"), Low)
-        .treatment(Treatment::Accepted(
-            "raban does not push metrics to brokers yet; delivery is not affected",
-        ))
-        .already_so(&["false"])
-        .doc("Whether metrics are sent to brokers that subscribe to them (KIP-714)."),
+        .doc("Whether metrics are sent to brokers that subscribe to them (KIP-714).");
+
+pub(super) const ROWS: &[Setting] = &[
+    if cfg!(feature = "telemetry") {
+        ENABLE_METRICS_PUSH
+    } else {
+        ENABLE_METRICS_PUSH
+            .treatment(Treatment::Accepted(
+                "raban was built without its feature `telemetry` and pushes no metrics; delivery is not affected",
+            ))
+            .already_so(&["false"])
+    },
     Setting::new(
         "metric.reporters",
         List,

@@ -67,6 +67,7 @@ agreement! {
     delete_topics: DeleteTopicsRequest DeleteTopicsResponse, not theirs: [], newer: [];
     describe_producers: DescribeProducersRequest DescribeProducersResponse, not theirs: [], newer: [];
     fetch: FetchRequest FetchResponse, not theirs: [], newer: [];
+    get_telemetry_subscriptions: GetTelemetrySubscriptionsRequest GetTelemetrySubscriptionsResponse, not theirs: [], newer: [];
     init_producer_id: InitProducerIdRequest, not theirs: [], newer: ["enable_2_pc", "keep_prepared_txn"];
     init_producer_id_response: InitProducerIdResponse, not theirs: [],
         newer: ["ongoing_txn_producer_id", "ongoing_txn_producer_epoch"];
@@ -74,6 +75,7 @@ agreement! {
     metadata: MetadataRequest MetadataResponse, not theirs: [], newer: [];
     offset_for_leader_epoch: OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse, not theirs: [], newer: [];
     produce: ProduceRequest ProduceResponse, not theirs: [], newer: [];
+    push_telemetry: PushTelemetryRequest PushTelemetryResponse, not theirs: [], newer: [];
     sasl_authenticate: SaslAuthenticateRequest SaslAuthenticateResponse, not theirs: [], newer: [];
     sasl_handshake: SaslHandshakeRequest SaslHandshakeResponse, not theirs: [], newer: [];
 }

@@ -1,0 +1,291 @@
+//! What raban promises of itself, measured.
+
+use std::fmt;
+
+use load::{Codec, Profile};
+
+use crate::cell::Cell;
+use crate::program::Kind;
+use crate::stats::Spread;
+use crate::summary::{Block, Metric, Row};
+use crate::target::TargetKind;
+
+/// A promise and what was measured of it.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) promise: String,
+    pub(crate) bound: Bound,
+    /// Raban's figure by what it is compared with, round by round; and with what.
+    pub(crate) measured: Option<(Spread, String)>,
+}
+
+/// What the ratio may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Verdict {
+    /// Whether the median keeps the promise; `None` if it wasn't measured.
+    pub(crate) fn holds(&self) -> Option<bool> {
+        let (spread, _) = self.measured.as_ref()?;
+        Some(match self.bound {
+            Bound::AtMost(bound) => spread.median <= bound,
+            Bound::AtLeast(bound) => spread.median >= bound,
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.holds() {
+            Some(true) => "holds",
+            Some(false) => "MISSED",
+            None => "not measured",
+        };
+        write!(f, "{word:<12}  {} {}", self.promise, self.bound)?;
+        if let Some((spread, with)) = &self.measured {
+            let Spread { median, min, max } = spread;
+            write!(f, ": {median:.2} ({min:.2}–{max:.2}) × {with}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(bound) => write!(f, "≤ {bound}"),
+            Self::AtLeast(bound) => write!(f, "≥ {bound}"),
+        }
+    }
+}
+
+/// All promises about the targets and cells that were measured.
+pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
+    use Bound::{AtLeast, AtMost};
+    use TargetKind::{Discard, Kafka};
+    let judging = Judging(blocks);
+    let deciding = Cell::DECIDING;
+    let mut verdicts = vec![
+        judging.with(Discard, deciding, Metric::Cpu, AtMost(2.0), "floor"),
+        judging.best(Kafka, deciding, Metric::Cpu, AtMost(0.5)),
+        judging.best(Kafka, deciding, Metric::RecordsPerSecond, AtLeast(0.97)),
+        judging.best(Discard, deciding, Metric::RecordsPerSecond, AtLeast(3.0)),
+    ];
+    for target in [Kafka, Discard] {
+        verdicts.push(judging.with(
+            target,
+            deciding,
+            Metric::PeakMib,
+            AtMost(1.0),
+            "rdkafka-threaded",
+        ));
+        for settings in [Profile::Best, Profile::Defaults] {
+            verdicts.push(judging.four_senders(target, settings));
+        }
+        for linger in [0, 5] {
+            verdicts.push(judging.best(target, Cell::latency(linger), Metric::P99, AtMost(1.05)));
+        }
+        for compression in [Codec::Lz4, Codec::Zstd, Codec::Gzip] {
+            let cell = Cell {
+                compression,
+                ..deciding
+            };
+            verdicts.push(judging.best(target, cell, Metric::RecordsPerSecond, AtLeast(0.95)));
+        }
+    }
+    for compression in [Codec::Lz4, Codec::Zstd, Codec::Gzip] {
+        verdicts.push(judging.compressed(Cell {
+            compression,
+            ..deciding
+        }));
+    }
+    verdicts
+}
+
+struct Judging<'a, 'b>(&'a [Block<'b>]);
+
+impl<'a, 'b> Judging<'a, 'b> {
+    fn block(&self, target: TargetKind, cell: Cell) -> Option<&'a Block<'b>> {
+        self.0
+            .iter()
+            .find(|block| (block.target, block.cell) == (target, cell))
+    }
+
+    /// Against the best peer. Latency is that of raban's better way, as it is that of the peer's.
+    fn best(&self, target: TargetKind, cell: Cell, metric: Metric, bound: Bound) -> Verdict {
+        let measured = self
+            .block(target, cell)
+            .and_then(|block| compare(block, metric, block.best_peer(metric)?));
+        let promise = format!(
+            "{} {cell}: {} of the best peer's",
+            target.name(),
+            name(metric)
+        );
+        Verdict {
+            promise,
+            bound,
+            measured,
+        }
+    }
+
+    /// Against one program.
+    fn with(
+        &self,
+        target: TargetKind,
+        cell: Cell,
+        metric: Metric,
+        bound: Bound,
+        other: &str,
+    ) -> Verdict {
+        let measured = self
+            .block(target, cell)
+            .and_then(|block| compare(block, metric, block.row(other)?));
+        let promise = format!("{} {cell}: {} of {other}'s", target.name(), name(metric));
+        Verdict {
+            promise,
+            bound,
+            measured,
+        }
+    }
+
+    /// Four senders against one.
+    fn four_senders(&self, target: TargetKind, settings: Profile) -> Verdict {
+        let one = Cell {
+            settings,
+            ..Cell::DECIDING
+        };
+        let four = Cell { senders: 4, ..one };
+        let measured = self
+            .block(target, four)
+            .zip(self.block(target, one))
+            .and_then(|(four, one)| {
+                let ratio = four
+                    .row("raban")?
+                    .ratio(Metric::RecordsPerSecond, one.row("raban")?)?;
+                Some((ratio, "one sender".to_owned()))
+            });
+        Verdict {
+            promise: format!("{} {four}: records/s of one sender's", target.name()),
+            bound: Bound::AtLeast(1.0),
+            measured,
+        }
+    }
+
+    /// Bytes in the log against the peer that sends fastest: who compresses less is faster.
+    fn compressed(&self, cell: Cell) -> Verdict {
+        let measured = self.block(TargetKind::Kafka, cell).and_then(|block| {
+            compare(
+                block,
+                Metric::LogBytes,
+                block.best_peer(Metric::RecordsPerSecond)?,
+            )
+        });
+        Verdict {
+            promise: format!("kafka {cell}: bytes in the log of the fastest peer's"),
+            bound: Bound::AtMost(1.05),
+            measured,
+        }
+    }
+}
+
+fn compare(block: &Block<'_>, metric: Metric, other: &Row<'_>) -> Option<(Spread, String)> {
+    let own = match metric {
+        Metric::P99 => block.best(Kind::Own, metric)?,
+        _ => block.row("raban")?,
+    };
+    let ratio = own.ratio(metric, other)?;
+    Some((ratio, other.program.name.to_owned()))
+}
+
+const fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::RecordsPerSecond => "records/s",
+        Metric::MegabytesPerSecond => "MB/s",
+        Metric::Cpu => "CPU per record",
+        Metric::PeakMib => "peak memory",
+        Metric::P50 => "p50",
+        Metric::P99 => "p99",
+        Metric::P999 => "p99.9",
+        Metric::LogBytes => "bytes in the log",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::tests::results;
+
+    fn verdicts(target: TargetKind, raban: (f64, f64), peer: (f64, f64)) -> Vec<Verdict> {
+        let results = results(
+            target,
+            Cell::DECIDING,
+            &[
+                ("raban", Kind::Own, &[raban, raban]),
+                ("floor", Kind::Floor, &[(1e7, 0.1), (1e7, 0.1)]),
+                ("rdkafka-threaded", Kind::Peer, &[peer, peer]),
+            ],
+        );
+        judge(&Block::all(&results))
+    }
+
+    fn outcome(verdicts: &[Verdict], promise: &str) -> Option<bool> {
+        let mut found = verdicts
+            .iter()
+            .filter(|verdict| verdict.promise.contains(promise));
+        let verdict = found.next().unwrap();
+        assert!(found.next().is_none(), "{promise} is not one promise");
+        verdict.holds()
+    }
+
+    #[test]
+    fn promises_hold_or_are_missed() {
+        let good = verdicts(TargetKind::Kafka, (2e6, 0.2), (2e6, 0.4));
+        assert_eq!(
+            outcome(&good, "kafka 100b-6p-nokey-none-1s-best: CPU"),
+            Some(true)
+        );
+        assert_eq!(
+            outcome(&good, "kafka 100b-6p-nokey-none-1s-best: records/s"),
+            Some(true)
+        );
+        assert_eq!(
+            outcome(&good, "kafka 100b-6p-nokey-none-1s-best: peak"),
+            Some(true)
+        );
+        let bad = verdicts(TargetKind::Kafka, (1.9e6, 0.3), (2e6, 0.4));
+        assert_eq!(
+            outcome(&bad, "kafka 100b-6p-nokey-none-1s-best: CPU"),
+            Some(false)
+        );
+        assert_eq!(
+            outcome(&bad, "kafka 100b-6p-nokey-none-1s-best: records/s"),
+            Some(false)
+        );
+        let discard = verdicts(TargetKind::Discard, (6e6, 0.2), (2e6, 0.4));
+        assert_eq!(
+            outcome(&discard, "discard 100b-6p-nokey-none-1s-best: CPU"),
+            Some(true)
+        );
+        assert_eq!(
+            outcome(&discard, "discard 100b-6p-nokey-none-1s-best: records/s"),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_decided() {
+        let verdicts = verdicts(TargetKind::Kafka, (2e6, 0.2), (2e6, 0.4));
+        assert_eq!(
+            outcome(&verdicts, "discard 100b-6p-nokey-none-1s-best: records/s"),
+            None
+        );
+        assert_eq!(outcome(&verdicts, "kafka 100b-6p-nokey-none-4s-best"), None);
+        assert_eq!(
+            outcome(&verdicts, "kafka 100b-6p-nokey-gzip-1s-best: bytes"),
+            None
+        );
+    }
+}
