@@ -143,3 +143,41 @@ fn close_sends_what_grew() {
     );
     assert_memory_is_back(&harness);
 }
+
+#[test]
+fn where_memory_is_short_a_full_batch_is_sealed_as_it_is() {
+    // A sixteenth of it: a batch may grow to 2,000 bytes.
+    let mut harness = held_up(&[("buffer.memory", "32000")]);
+    let (topic, now) = (harness.topic(), harness.now);
+    let enqueue = || harness.accumulator.try_enqueue(&now, &topic, &record());
+    let deliveries: Vec<_> = std::iter::from_fn(|| enqueue().ok()).collect();
+    // What is left holds no further buffer; nothing is held that isn't used.
+    assert!(deliveries.len() > 290, "{}", deliveries.len());
+    let sizes = sizes(&mut harness);
+    assert!(
+        sizes.iter().all(|(bytes, _)| *bytes <= 2 * BATCH),
+        "{sizes:?}"
+    );
+    assert_eq!(records(&sizes).iter().sum::<usize>(), deliveries.len());
+    assert!(deliveries.iter().all(Delivery::is_settled));
+    assert_memory_is_back(&harness);
+}
+
+#[test]
+fn a_topic_that_refused_a_grown_batch_gets_smaller_ones() {
+    let mut harness = held_up(&[]);
+    let deliveries = send(&mut harness, 9 + 38);
+    harness.answer_next(ErrorCode::NONE);
+    harness.answer_next(ErrorCode::NONE);
+    let refused = harness.produced[0].batch_bytes().len();
+    assert!(refused > 3 * BATCH, "{refused}");
+    harness.answer_next(ErrorCode::MESSAGE_TOO_LARGE);
+    // Its halves, and then nothing that grew to what was refused.
+    let _more = send(&mut harness, 9 + 60);
+    let sizes = sizes(&mut harness);
+    assert!(
+        sizes.iter().all(|(bytes, _)| *bytes < refused),
+        "{refused}: {sizes:?}"
+    );
+    assert!(deliveries.iter().all(Delivery::is_settled));
+}
