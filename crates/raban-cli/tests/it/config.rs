@@ -20,7 +20,11 @@ metrics.recording.level=DEBUG
 fn lists_all_settings_or_some() {
     let dir = tempdir().unwrap();
     let all = raban(dir.path(), &["config", "--format", "json"], "").json();
-    let own = ["in.doubt.policy", "statistics.interval.ms"];
+    let own = [
+        "batch.growth.enable",
+        "in.doubt.policy",
+        "statistics.interval.ms",
+    ];
     let java = all
         .iter()
         .filter(|row| !own.contains(&row["name"].as_str().unwrap()));
