@@ -267,35 +267,9 @@ impl Accumulator {
                 self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
                 self.signal_locked(partition, &mut state);
             }
-            let line = state.line();
-            let open = state.open.as_ref().expect("opened above");
-            let bytes = open.encoded_len(timestamp, record);
-            let len = open.len() + bytes;
-            let limit = if len < batch_size {
-                batch_size
-            } else {
-                self.growth
-                    .limit(topic, &state, candidate.now)
-                    .max(batch_size)
-            };
-            let open = state.open.as_mut().expect("opened above");
-            let mut takes_more =
-                open.is_empty() || (len <= limit && open.generation == self.generations.current());
-            let capacity = open.capacity();
-            let larger = grown_capacity(capacity, len - HEADER_LEN, batch_size, limit);
-            let more = larger - capacity;
-            if takes_more && more > 0 {
-                match self.memory.larger(capacity, larger, line, call) {
-                    Some(buffer) => {
-                        self.memory.keep(open.move_to(buffer));
-                        state.held += more;
-                    }
-                    // It is large enough: others need the memory more.
-                    None if len > batch_size => takes_more = false,
-                    None => return Err(Blocked::Memory { bytes: more, line }.into()),
-                }
-            }
-            if !takes_more {
+            let room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
+            let Room { bytes, len, .. } = room;
+            if !room.is_there {
                 let taken = state.take_open();
                 state.filled = len > batch_size;
                 drop(state);
@@ -312,7 +286,7 @@ impl Accumulator {
                     .sticky
                     .took(partition.index, bytes, batch_ends, partitions.choices());
             }
-            if len >= limit {
+            if len >= room.limit {
                 let sealing = state.take_open();
                 state.filled = true;
                 drop(state);
@@ -326,6 +300,52 @@ impl Accumulator {
             }
             return Ok(delivery);
         }
+    }
+
+    /// Makes room for the record in the open batch, if that takes it.
+    #[inline]
+    fn make_room(
+        &self,
+        topic: &Topic,
+        state: &mut PartitionState,
+        candidate: &Candidate<'_>,
+        batch_size: usize,
+        call: Option<WaitId>,
+    ) -> Result<Room, Box<Blocked>> {
+        let open = state.open.as_ref().expect("the caller opened it");
+        let bytes = open.encoded_len(candidate.timestamp, &candidate.record);
+        let len = open.len() + bytes;
+        let limit = if len < batch_size {
+            batch_size
+        } else {
+            let grown = self.growth.limit(topic, state, candidate.now);
+            grown.max(batch_size)
+        };
+        let of_this_generation = open.generation == self.generations.current();
+        let mut is_there = open.is_empty() || (len <= limit && of_this_generation);
+        let capacity = open.capacity();
+        let larger = grown_capacity(capacity, len - HEADER_LEN, batch_size, limit);
+        if is_there && larger > capacity {
+            let (more, line) = (larger - capacity, state.line());
+            match (
+                self.memory.larger(capacity, larger, line, call),
+                &mut state.open,
+            ) {
+                (Some(buffer), Some(open)) => {
+                    self.memory.keep(open.move_to(buffer));
+                    state.held += more;
+                }
+                // It is large enough: others need the memory more.
+                _ if len > batch_size => is_there = false,
+                _ => return Err(Blocked::Memory { bytes: more, line }.into()),
+            }
+        }
+        Ok(Room {
+            is_there,
+            bytes,
+            len,
+            limit,
+        })
     }
 
     /// What is to be remembered of a record whose outcome is told.
@@ -535,6 +555,18 @@ impl Candidate<'_> {
     fn most(&self) -> usize {
         record_upper_bound(&self.record)
     }
+}
+
+/// What an open batch has for a record.
+struct Room {
+    /// Else the batch is full.
+    is_there: bool,
+    /// What the record takes.
+    bytes: usize,
+    /// The batch's bytes with it.
+    len: usize,
+    /// The bytes at which the batch is sealed.
+    limit: usize,
 }
 
 /// A batch's buffer doubles, up to `batch.size` and from there to `limit`, so that memory follows the bytes held.
