@@ -7,6 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{FileEntry, Storage, SyncJob};
 
+/// Bytes that a disk writes together.
+const SECTOR: u64 = 512;
 /// Chunks grow with their file from this size …
 const MIN_CHUNK: usize = 4 << 10;
 /// … to this one, which bounds what a file may waste.
@@ -33,7 +35,7 @@ impl MemoryStorage {
     }
 
     /// What a crash of the machine does: of each file's unsynced bytes, a part chosen by `seed` survives, and some of
-    /// that part may be garbage. Logs that were open on these files must be opened again.
+    /// that part may be garbage, in whole sectors as a disk writes them. Logs that were open on these files must be opened again.
     pub fn crash(&self, seed: u64) {
         let mut random = SplitMix(seed);
         for file in self.lock().values_mut() {
@@ -43,6 +45,8 @@ impl MemoryStorage {
             if torn > 0 && random.below(2) == 0 {
                 let from = file.synced + random.below(torn);
                 let to = from + 1 + random.below(kept - from);
+                let from = (from / SECTOR * SECTOR).max(file.synced);
+                let to = to.next_multiple_of(SECTOR).min(kept);
                 let zeros = random.below(2) == 0;
                 file.overwrite(from, to, || if zeros { 0 } else { random.next() as u8 });
             }
