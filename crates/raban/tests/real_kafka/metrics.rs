@@ -31,7 +31,11 @@ fn metrics_agree_with_the_java_clients() {
         let codec = [("compression.type", compression)];
         let settings: Vec<_> = SETTINGS.into_iter().chain(codec).collect();
         let servers = kafka.bootstrap_servers();
-        let servers = [("bootstrap.servers", servers.as_str())];
+        // The Java client's batches don't grow.
+        let servers = [
+            ("bootstrap.servers", servers.as_str()),
+            ("batch.growth.enable", "false"),
+        ];
         let all = settings.iter().copied().chain(servers);
         let producer = Producer::from_properties(all).unwrap();
         let mut java = kafka.java_producer(&settings).unwrap();
