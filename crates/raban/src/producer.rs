@@ -279,7 +279,7 @@ impl Producer {
         let shared = &self.shared;
         let topic = shared.accumulator.topic(topic)?;
         let mut wait = EnqueueWait::default();
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             let now = shared.clock.now();
             shared
                 .accumulator
@@ -305,7 +305,7 @@ impl Producer {
     ) -> Result<Uuid, ClientInstanceIdError> {
         let shared = &self.shared;
         let mut wait = InstanceIdWait::new(shared.clock.now(), timeout);
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             let now = shared.clock.now();
             shared
                 .accumulator
@@ -376,7 +376,7 @@ impl Shared {
             self.accumulator
                 .poll_enqueue(cx, clock, topic, record, &mut wait)
         };
-        // Mostly there is nothing to wait for.
+        // Mostly there is nothing to wait for. Left to `wait_for`, which does the same, it costs a tenth more.
         let mut at_once = Context::from_waker(Waker::noop());
         let accepted = match poll(&mut at_once) {
             Poll::Ready(accepted) => accepted,

@@ -53,6 +53,15 @@ fn records(sizes: &[(usize, usize)]) -> Vec<usize> {
 }
 
 #[track_caller]
+fn assert_delivered(deliveries: &[Delivery]) {
+    assert!(
+        deliveries
+            .iter()
+            .all(|sent| sent.try_outcome().unwrap().is_ok())
+    );
+}
+
+#[track_caller]
 fn assert_memory_is_back(harness: &Harness) {
     let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
@@ -63,11 +72,7 @@ fn a_batch_grows_behind_one_that_waits() {
     let mut harness = held_up(&[]);
     let deliveries = send(&mut harness, 9 + 30);
     assert_eq!(records(&sizes(&mut harness)), [9, 30]);
-    assert!(
-        deliveries
-            .iter()
-            .all(|sent| sent.try_outcome().unwrap().is_ok())
-    );
+    assert_delivered(&deliveries);
     assert_memory_is_back(&harness);
 }
 
@@ -136,11 +141,7 @@ fn close_sends_what_grew() {
     let deliveries = send(&mut harness, 9 + 15);
     let _close = harness.accumulator.close(harness.now, SECOND);
     assert_eq!(records(&sizes(&mut harness)), [9, 15]);
-    assert!(
-        deliveries
-            .iter()
-            .all(|sent| sent.try_outcome().unwrap().is_ok())
-    );
+    assert_delivered(&deliveries);
     assert_memory_is_back(&harness);
 }
 
