@@ -574,7 +574,7 @@ struct Room {
 fn grown_capacity(capacity: usize, need: usize, batch_size: usize, limit: usize) -> usize {
     if need <= capacity {
         capacity
-    } else if batch_size < need && need < limit {
+    } else if batch_size < need && batch_size < limit {
         batch_size * need.div_ceil(batch_size).next_power_of_two()
     } else {
         need.max(capacity.saturating_mul(2).min(batch_size))

@@ -16,6 +16,7 @@ mod close;
 mod collector;
 mod deliver;
 mod flush;
+mod growth;
 #[allow(dead_code, reason = "not all that the other tests need is needed here")]
 #[path = "../tests/it/harness.rs"]
 mod harness;

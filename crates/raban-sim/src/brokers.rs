@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use raban_broker::{BrokerConfig, Cluster, MemoryLogDir, Outcome, TopicInfo};
 use raban_protocol::api::{ApiKey, Message};
+use raban_protocol::compression::Compression;
 use raban_protocol::frame::decode_request_header;
 use raban_protocol::messages::ProduceRequest;
 use raban_protocol::primitives::Reader;
@@ -34,6 +35,7 @@ pub(crate) struct Brokers {
     old_nodes: Vec<i32>,
     mixed: bool,
     late_epoch: bool,
+    batch_size: usize,
     /// Nodes that are down, and how many faults keep them so.
     down: BTreeMap<i32, u32>,
     /// Requests whose answers are to come, by connection.
@@ -76,6 +78,7 @@ impl Brokers {
             old_nodes: setup.old_nodes.iter().map(|(node, _)| *node).collect(),
             mixed: setup.nodes as usize > setup.old_nodes.len(),
             late_epoch: setup.late_epoch,
+            batch_size: setup.config().batch_size,
             down: BTreeMap::new(),
             asked: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -225,6 +228,10 @@ impl Brokers {
             for (header, records) in &dump.batches {
                 if header.last_sequence() < header.base_sequence {
                     stage.hits.hit(Hit::SequencesWrapped);
+                }
+                let is_plain = header.compression() == Ok(Compression::None);
+                if is_plain && header.record_count > 1 && header.total_len() > self.batch_size {
+                    stage.hits.hit(Hit::BatchGrown);
                 }
                 stage.line(|| {
                     format!(

@@ -107,6 +107,8 @@ hits! {
     EpochsUsedUp = "producer epochs near their end",
     /// A batch begins before the end of sequences and ends behind it.
     SequencesWrapped = "sequences wrapped",
+    /// A batch took more than `batch.size`, since it had to wait.
+    BatchGrown = "batches grown while they waited",
 }
 
 /// How often each fault struck.

@@ -23,9 +23,8 @@ const PART_OF_TIMEOUT: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct Growth {
-    /// `batch.size`, doubled as often as may be; 0: never.
+    /// How large; 0: not at all.
     most: usize,
-    batch_size: usize,
     /// How old a batch may become.
     age: Duration,
 }
@@ -41,13 +40,11 @@ impl Growth {
             .min(config.buffer_memory / BATCHES_IN_MEMORY);
         Self {
             most: if grows { limit } else { 0 },
-            batch_size: config.batch_size,
             age: config.delivery_timeout / PART_OF_TIMEOUT,
         }
     }
 
-    /// Bytes up to which the partition's open batch takes records now, though it came to `batch.size`; 0 if it
-    /// doesn't grow.
+    /// Bytes up to which the partition's open batch takes records now, if that is more than `batch.size`.
     pub(super) fn limit(&self, topic: &Topic, state: &PartitionState, now: Instant) -> usize {
         let Some(open) = &state.open else {
             return 0;
@@ -57,10 +54,6 @@ impl Growth {
         if can_leave || state.stalled || now > open.opened + self.age {
             return 0;
         }
-        let most = self.most.min(topic.expected_limit());
-        match (most / self.batch_size).checked_ilog2() {
-            Some(doublings @ 1..) => self.batch_size << doublings,
-            _ => 0,
-        }
+        self.most.min(topic.expected_limit())
     }
 }

@@ -166,19 +166,69 @@ fn where_memory_is_short_a_full_batch_is_sealed_as_it_is() {
 
 #[test]
 fn a_topic_that_refused_a_grown_batch_gets_smaller_ones() {
-    let mut harness = held_up(&[]);
-    let deliveries = send(&mut harness, 9 + 38);
+    let mut harness = held_up(&[("max.request.size", "32000")]);
+    let deliveries = send(&mut harness, 9 + 78);
     harness.answer_next(ErrorCode::NONE);
     harness.answer_next(ErrorCode::NONE);
     let refused = harness.produced[0].batch_bytes().len();
-    assert!(refused > 3 * BATCH, "{refused}");
+    assert!(refused > 7 * BATCH, "{refused}");
     harness.answer_next(ErrorCode::MESSAGE_TOO_LARGE);
-    // Its halves, and then nothing that grew to what was refused.
-    let _more = send(&mut harness, 9 + 60);
-    let sizes = sizes(&mut harness);
-    assert!(
-        sizes.iter().all(|(bytes, _)| *bytes < refused),
-        "{refused}: {sizes:?}"
-    );
+    // Behind its halves, which wait, nothing grows to more than half of it, and so it remains.
+    let halves = refused / 2 - 100..=refused / 2 + 100;
+    for _ in 0..2 {
+        send(&mut harness, 9 + 100);
+        let sizes = sizes(&mut harness);
+        let largest = sizes.iter().map(|(bytes, _)| *bytes).max().unwrap();
+        assert!(halves.contains(&largest), "{sizes:?}");
+        harness.send("first").detach();
+        harness.run();
+    }
     assert!(deliveries.iter().all(Delivery::is_settled));
+}
+
+#[test]
+fn a_refused_batch_that_grew_says_nothing_of_one_that_did_not() {
+    let mut harness = held_up(&[]);
+    send(&mut harness, 9 + 11);
+    harness.answer_next(ErrorCode::NONE);
+    harness.answer_next(ErrorCode::NONE);
+    assert!(harness.produced[0].batch_bytes().len() < 2 * BATCH);
+    harness.answer_next(ErrorCode::MESSAGE_TOO_LARGE);
+    send(&mut harness, 4 * 9 + 1);
+    assert_eq!(records(&sizes(&mut harness)), [5, 1, 9, 9, 9, 9, 1]);
+}
+
+#[test]
+fn the_sticky_partition_changes_no_later_and_not_before_batch_size() {
+    let spread = |growth| {
+        let own = [
+            ("batch.growth.enable", growth),
+            ("partitioner.adaptive.partitioning.enable", "false"),
+        ];
+        let mut harness = Harness::new(&[&SETTINGS[..], &own].concat());
+        harness.partitions = 3;
+        let record = NewRecord {
+            partition: None,
+            ..record()
+        };
+        let sent: Vec<_> = (0..200)
+            .map(|_| harness.enqueue(&record).unwrap())
+            .collect();
+        harness.answer_all();
+        assert!(sent.iter().all(Delivery::is_settled));
+        let stays = sent.chunk_by(|a, b| a.partition() == b.partition());
+        stays
+            .map(|stay| (stay[0].partition(), stay.len()))
+            .collect::<Vec<_>>()
+    };
+    let (grown, plain) = (spread("true"), spread("false"));
+    assert_ne!(grown, plain, "something grew");
+    // Not at a batch's end, which comes at twice nine records, but right after `batch.size` bytes.
+    for ((partition, stay), (same, most)) in grown.iter().zip(&plain[..plain.len() - 1]) {
+        assert_eq!(partition, same);
+        assert!(
+            (most / 18 * 11..=*most).contains(stay),
+            "{grown:?} {plain:?}"
+        );
+    }
 }
