@@ -292,11 +292,8 @@ impl Accumulator {
                 drop(state);
                 self.seal(clock.now().instant, partition, sealing);
             } else if len >= batch_size {
-                let news = open.worth == 0;
+                // No signal: whoever takes the batch before it looks at the partition again.
                 open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
-                if news {
-                    self.signal_locked(partition, &mut state);
-                }
             }
             return Ok(delivery);
         }
