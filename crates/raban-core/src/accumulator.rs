@@ -292,7 +292,7 @@ impl Accumulator {
                 drop(state);
                 self.seal(clock.now().instant, partition, sealing);
             } else if len >= batch_size {
-                // No signal: whoever takes the batch before it looks at the partition again.
+                // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
                 open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
             }
             return Ok(delivery);
@@ -566,7 +566,8 @@ struct Room {
     limit: usize,
 }
 
-/// A batch's buffer doubles, up to `batch.size` and from there to `limit`, so that memory follows the bytes held.
+/// A batch's buffer doubles, up to `batch.size` and, where it may grow to a larger `limit`, from there on, so that memory
+/// follows the bytes held.
 #[inline]
 fn grown_capacity(capacity: usize, need: usize, batch_size: usize, limit: usize) -> usize {
     if need <= capacity {

@@ -82,7 +82,7 @@ fn what_grew_leaves_without_lingering() {
     harness.advance(60 * SECOND);
     let deliveries = send(&mut harness, 9 + 12);
     assert_eq!(records(&sizes(&mut harness)), [9, 12]);
-    assert!(deliveries.iter().all(Delivery::is_settled));
+    assert_delivered(&deliveries);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn where_memory_is_short_a_full_batch_is_sealed_as_it_is() {
         "{sizes:?}"
     );
     assert_eq!(records(&sizes).iter().sum::<usize>(), deliveries.len());
-    assert!(deliveries.iter().all(Delivery::is_settled));
+    assert_delivered(&deliveries);
     assert_memory_is_back(&harness);
 }
 
@@ -183,7 +183,7 @@ fn a_topic_that_refused_a_grown_batch_gets_smaller_ones() {
         harness.send("first").detach();
         harness.run();
     }
-    assert!(deliveries.iter().all(Delivery::is_settled));
+    assert_delivered(&deliveries);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn the_sticky_partition_changes_no_later_and_not_before_batch_size() {
             .map(|_| harness.enqueue(&record).unwrap())
             .collect();
         harness.answer_all();
-        assert!(sent.iter().all(Delivery::is_settled));
+        assert_delivered(&sent);
         let stays = sent.chunk_by(|a, b| a.partition() == b.partition());
         stays
             .map(|stay| (stay[0].partition(), stay.len()))
