@@ -23,7 +23,7 @@ impl Sender {
                 self.evaluate(now, id);
             }
             Timer::Connection(conn) => self.connection_due(now, conn),
-            Timer::Availability(node) => self.weigh_without(now, node),
+            Timer::Availability(node) => self.weigh_without(node),
             // What they stand for is looked at whenever anything happens.
             Timer::Node(_)
             | Timer::Control
