@@ -26,7 +26,9 @@ impl Broker {
         let header = decode_request_header(&mut reader).expect("raban wrote it");
         let (version, id) = (header.api_version, header.correlation_id);
         let answer = match ApiKey::try_from(header.api_key) {
-            Ok(ApiKey::ApiVersions) => encode_response::<ApiVersionsRequest>(version, id, &versions()),
+            Ok(ApiKey::ApiVersions) => {
+                encode_response::<ApiVersionsRequest>(version, id, &versions())
+            }
             Ok(ApiKey::Metadata) => {
                 let response = self.metadata(&decode(version, &mut reader));
                 encode_response::<MetadataRequest>(version, id, &response)

@@ -51,7 +51,8 @@ impl Figures {
     pub(crate) fn read() -> io::Result<Self> {
         let text = fs::read_to_string(path())?;
         Self::parse(&text).map_err(|line| {
-            let error = format!("bench/instructions.tsv: this isn't name, instructions and unit: {line}");
+            let error =
+                format!("bench/instructions.tsv: this isn't name, instructions and unit: {line}");
             io::Error::new(io::ErrorKind::InvalidData, error)
         })
     }
@@ -78,7 +79,12 @@ impl Figures {
 
     fn text(&self) -> String {
         let mut text = HEAD.to_owned();
-        for Figure { name, unit, instructions } in &self.0 {
+        for Figure {
+            name,
+            unit,
+            instructions,
+        } in &self.0
+        {
             let _ = writeln!(text, "{name}\t{instructions:.1}\t{unit}");
         }
         text
@@ -92,9 +98,16 @@ impl Figures {
 
 pub(crate) fn compare(kept: &Figures, counted: &Figures) -> Comparison {
     let mut comparison = Comparison::default();
-    for Figure { name, unit, instructions } in &counted.0 {
+    for Figure {
+        name,
+        unit,
+        instructions,
+    } in &counted.0
+    {
         let Some(before) = kept.get(name) else {
-            comparison.grown.push(format!("NEW: {name} takes {instructions:.1} instructions per {unit}, none are kept"));
+            comparison.grown.push(format!(
+                "NEW: {name} takes {instructions:.1} instructions per {unit}, none are kept"
+            ));
             continue;
         };
         let times = instructions / before;
@@ -103,22 +116,31 @@ pub(crate) fn compare(kept: &Figures, counted: &Figures) -> Comparison {
             comparison.table,
             "{name:30} {before:>10.1} -> {instructions:>10.1} per {unit:6} {percent:+6.1} %"
         );
-        let differs = format!("{name} from {before:.1} to {instructions:.1} instructions per {unit}, {percent:+.1} %");
+        let differs = format!(
+            "{name} from {before:.1} to {instructions:.1} instructions per {unit}, {percent:+.1} %"
+        );
         if times > MOST_GROWTH {
             comparison.grown.push(format!("GROWN: {differs}"));
         } else if times < MOST_FALL {
             comparison.fallen.push(format!("fallen: {differs}"));
         }
     }
-    let gone = kept.0.iter().filter(|figure| counted.get(&figure.name).is_none());
-    let gone = gone.map(|figure| format!("GONE: {} is kept, and no bench has this name", figure.name));
+    let gone = kept
+        .0
+        .iter()
+        .filter(|figure| counted.get(&figure.name).is_none());
+    let gone =
+        gone.map(|figure| format!("GONE: {} is kept, and no bench has this name", figure.name));
     comparison.grown.extend(gone);
     comparison
 }
 
 /// What grows with the number of partitions by more than it may.
 pub(crate) fn too_steep(counted: &Figures) -> Vec<String> {
-    let many = counted.0.iter().filter(|figure| figure.name.ends_with(MANY));
+    let many = counted
+        .0
+        .iter()
+        .filter(|figure| figure.name.ends_with(MANY));
     let steep = many.filter_map(|figure| {
         let Figure { name, unit, instructions } = figure;
         let few = counted.get(&name.replace(MANY, FEW))?;
@@ -154,27 +176,53 @@ mod tests {
     fn what_is_kept_is_read_again() {
         let figures = figures(&[("append", 123.4), ("sticky, 6 partitions", 5.0)]);
         assert_eq!(Figures::parse(&figures.text()), Ok(figures));
-        assert_eq!(Figures::parse("append\tmany\trecord"), Err("append\tmany\trecord".to_owned()));
+        assert_eq!(
+            Figures::parse("append\tmany\trecord"),
+            Err("append\tmany\trecord".to_owned())
+        );
     }
 
     #[test]
     fn growth_by_a_tenth_is_meant_or_a_mistake() {
-        let kept = figures(&[("same", 100.0), ("grown", 100.0), ("fallen", 100.0), ("gone", 1.0)]);
-        let counted = figures(&[("same", 110.0), ("grown", 110.2), ("fallen", 89.0), ("new", 1.0)]);
+        let kept = figures(&[
+            ("same", 100.0),
+            ("grown", 100.0),
+            ("fallen", 100.0),
+            ("gone", 1.0),
+        ]);
+        let counted = figures(&[
+            ("same", 110.0),
+            ("grown", 110.2),
+            ("fallen", 89.0),
+            ("new", 1.0),
+        ]);
         let compared = compare(&kept, &counted);
-        let grown: Vec<_> = compared.grown.iter().map(|line| line.split_once(' ')).collect();
+        let grown: Vec<_> = compared
+            .grown
+            .iter()
+            .map(|line| line.split_once(' '))
+            .collect();
         let named = |kind, name: &str| {
-            grown.iter().flatten().any(|(said, rest)| *said == kind && rest.starts_with(name))
+            grown
+                .iter()
+                .flatten()
+                .any(|(said, rest)| *said == kind && rest.starts_with(name))
         };
         assert_eq!(grown.len(), 3);
         assert!(named("GROWN:", "grown from 100.0 to 110.2"), "{grown:?}");
         assert!(named("NEW:", "new") && named("GONE:", "gone"), "{grown:?}");
-        assert_eq!(compared.fallen, ["fallen: fallen from 100.0 to 89.0 instructions per record, -11.0 %"]);
+        assert_eq!(
+            compared.fallen,
+            ["fallen: fallen from 100.0 to 89.0 instructions per record, -11.0 %"]
+        );
     }
 
     #[test]
     fn many_partitions_cost_half_as_much_again_at_most() {
-        let flat = [("sticky, 6 partitions", 100.0), ("sticky, 10000 partitions", 150.0)];
+        let flat = [
+            ("sticky, 6 partitions", 100.0),
+            ("sticky, 10000 partitions", 150.0),
+        ];
         assert!(too_steep(&figures(&flat)).is_empty());
         let steep = [flat[0], ("sticky, 10000 partitions", 150.1)];
         assert_eq!(too_steep(&figures(&steep)).len(), 1);

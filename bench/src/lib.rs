@@ -25,7 +25,7 @@ const fn bench(name: &'static str, unit: &'static str, run: fn(&mut Meter) -> u6
 }
 
 /// All of them.
-pub const BENCHES: [Bench; 19] = [
+pub const BENCHES: [Bench; 21] = [
     bench("append, no key", "record", way::append_without_key),
     bench("append, key", "record", way::append_with_key),
     bench("drain", "batch", way::drain),
@@ -52,5 +52,11 @@ pub const BENCHES: [Bench; 19] = [
         "one flushed, 10000 partitions",
         "record",
         way::one_flushed::<10_000>,
+    ),
+    bench("one each, 6 partitions", "record", way::one_each::<6>),
+    bench(
+        "one each, 10000 partitions",
+        "record",
+        way::one_each::<10_000>,
     ),
 ];

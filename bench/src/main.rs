@@ -21,7 +21,9 @@ fn main() -> ExitCode {
         [] => check(),
         ["--update"] => update(),
         ["--run", index] => run(index),
-        _ => Err("usage: cargo run --release --manifest-path bench/Cargo.toml [-- --update]".into()),
+        _ => {
+            Err("usage: cargo run --release --manifest-path bench/Cargo.toml [-- --update]".into())
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -35,7 +37,9 @@ fn main() -> ExitCode {
 
 /// Runs one bench, for callgrind.
 fn run(index: &str) -> Result<bool> {
-    let bench = BENCHES.get(index.parse::<usize>()?).ok_or("no such bench")?;
+    let bench = BENCHES
+        .get(index.parse::<usize>()?)
+        .ok_or("no such bench")?;
     println!("{}", (bench.run)(&mut Meter::default()));
     Ok(true)
 }
@@ -55,7 +59,12 @@ fn check() -> Result<bool> {
     let comparison = compare(&kept, &counted);
     print!("{}", comparison.table);
     let steep = too_steep(&counted);
-    for line in comparison.grown.iter().chain(&steep).chain(&comparison.fallen) {
+    for line in comparison
+        .grown
+        .iter()
+        .chain(&steep)
+        .chain(&comparison.fallen)
+    {
         println!("{line}");
     }
     if !comparison.grown.is_empty() || !comparison.fallen.is_empty() {
@@ -77,7 +86,9 @@ fn count_all() -> Result<Figures> {
     let odd = odd.map_err(|_| "a bench could not be counted")??;
     let mut figures: Vec<_> = even?.into_iter().chain(odd).collect();
     figures.sort_by_key(|(index, _)| *index);
-    let figures = figures.into_iter().map(|(index, figure)| (&BENCHES[index], figure));
+    let figures = figures
+        .into_iter()
+        .map(|(index, figure)| (&BENCHES[index], figure));
     Ok(Figures::of(figures))
 }
 
@@ -94,12 +105,18 @@ fn count((index, bench): (usize, &Bench)) -> Result<(usize, f64)> {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .output()
         .map_err(|error| format!("valgrind: {error}; is it installed?"))?;
-    let (said, units) = (String::from_utf8(output.stderr)?, String::from_utf8(output.stdout)?);
+    let (said, units) = (
+        String::from_utf8(output.stderr)?,
+        String::from_utf8(output.stdout)?,
+    );
     if !output.status.success() {
         return Err(format!("{name}: {}\n{said}", output.status).into());
     }
-    let collected = said.lines().find_map(|line| line.split_once("Collected : "));
-    let (_, instructions) = collected.ok_or_else(|| format!("{name}: no instructions in\n{said}"))?;
+    let collected = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    let (_, instructions) =
+        collected.ok_or_else(|| format!("{name}: no instructions in\n{said}"))?;
     let (instructions, units): (f64, f64) = (instructions.trim().parse()?, units.trim().parse()?);
     if instructions == 0.0 {
         return Err(format!("{name}: valgrind found no function {COUNTED}").into());

@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use raban_protocol::compression::{Codec, Compression};
-use raban_protocol::record_batch::{BatchHeader, HEADER_LEN, RecordReader, RecordRef, RecordsBuilder};
+use raban_protocol::record_batch::{
+    BatchHeader, HEADER_LEN, RecordReader, RecordRef, RecordsBuilder,
+};
 
 use crate::Meter;
 
@@ -62,12 +64,18 @@ pub(crate) fn zstd(meter: &mut Meter) -> u64 {
 /// The records of a batch, as the producer compresses them, at the codec's own level.
 fn compress(meter: &mut Meter, compression: Compression) -> u64 {
     let codec = Codec::new(compression, None).expect("the feature is on");
-    let mut body = sealed(BytesMut::new(), &values(BATCH_SIZE / 100)).body().to_vec();
+    let mut body = sealed(BytesMut::new(), &values(BATCH_SIZE / 100))
+        .body()
+        .to_vec();
     body.truncate(BATCH_SIZE);
     assert_eq!(body.len(), BATCH_SIZE);
     for _ in 0..ROUNDS {
         let mut out = BytesMut::with_capacity(BATCH_SIZE);
-        meter.measure(&mut || codec.compress(&body, &mut out).expect("it has no reason to fail"));
+        meter.measure(&mut || {
+            codec
+                .compress(&body, &mut out)
+                .expect("it has no reason to fail")
+        });
         black_box(out);
     }
     ROUNDS
@@ -91,7 +99,9 @@ fn sealed(buffer: BytesMut, values: &[Bytes]) -> raban_protocol::record_batch::S
 fn values(count: usize) -> Vec<Bytes> {
     let mut random = 1_u64;
     let mut next = || {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         random >> 33
     };
     let value = |id: usize| {

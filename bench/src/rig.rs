@@ -84,6 +84,8 @@ impl Rig {
         }
         rig.pass(Duration::from_secs(60));
         rig.work_off();
+        // The sealing of batches on the sender's side is news, too.
+        rig.work_off();
         assert!(rig.deliveries.is_empty(), "each has its outcome");
         rig
     }
@@ -98,7 +100,10 @@ impl Rig {
         let enqueued = self
             .accumulator
             .poll_enqueue(cx, &self.now, &self.topic, record, wait);
-        enqueued.map(|delivery| self.deliveries.push_back(delivery.expect("the record is right")))
+        enqueued.map(|delivery| {
+            self.deliveries
+                .push_back(delivery.expect("the record is right"))
+        })
     }
 
     #[inline]
@@ -146,7 +151,11 @@ impl Rig {
     fn drain(&mut self) {
         self.sender.handle_wakeup(self.now);
         self.act();
-        while self.sender.poll_timeout().is_some_and(|at| at <= self.now.instant) {
+        while self
+            .sender
+            .poll_timeout()
+            .is_some_and(|at| at <= self.now.instant)
+        {
             self.sender.handle_timeout(self.now);
             self.act();
         }
@@ -167,7 +176,10 @@ impl Rig {
 
     fn answer(&mut self) {
         let broker = &self.broker;
-        let answers = self.frames.drain(..).map(|(conn, frame)| (conn, broker.answer(&frame)));
+        let answers = self
+            .frames
+            .drain(..)
+            .map(|(conn, frame)| (conn, broker.answer(&frame)));
         self.answers.extend(answers);
     }
 

@@ -100,8 +100,31 @@ fn unkeyed(rig: &mut Rig, meter: &mut Meter, measured: &[Step]) -> u64 {
     TICKS * PER_TICK
 }
 
+/// One record in each batch, and as many batches in a request as there are partitions.
+pub(crate) fn one_each<const PARTITIONS: i32>(meter: &mut Meter) -> u64 {
+    let mut rig = Rig::new(PARTITIONS, &EQUAL_BATCHES);
+    let rounds = (10_000 / PARTITIONS as u64).min(20);
+    let small = |partition| NewRecord {
+        partition: Some(partition),
+        value: Some(b"small"),
+        ..NewRecord::default()
+    };
+    for _ in 0..rounds {
+        rig.round(meter, &ALL, LINGER, &mut |rig| {
+            (0..PARTITIONS).for_each(|index| rig.append(&small(index)));
+        });
+    }
+    rounds * PARTITIONS as u64
+}
+
 /// Rounds of a batch of each partition.
-fn of_each(rig: &mut Rig, partitions: i32, rounds: u64, meter: &mut Meter, measured: &[Step]) -> u64 {
+fn of_each(
+    rig: &mut Rig,
+    partitions: i32,
+    rounds: u64,
+    meter: &mut Meter,
+    measured: &[Step],
+) -> u64 {
     for _ in 0..rounds {
         rig.round(meter, measured, LINGER, &mut |rig| {
             for _ in 0..PER_BATCH {

@@ -4,6 +4,7 @@
 //! that can be done now; `poll_*` hands it out.
 
 mod acknowledge;
+mod answers;
 mod barrier;
 mod bootstrap;
 mod cluster;
