@@ -220,8 +220,7 @@ impl Sender {
             Row::Open => {
                 let batch = self.pop_batch(id)?;
                 let queue = self.queue(id);
-                queue.entries.push_back(Entry::new(batch));
-                queue.entries.len() - 1
+                queue.push(Entry::new(batch))
             }
             Row::Waiting | Row::Resolve => return None,
         };

@@ -147,6 +147,16 @@ impl PartitionQueue {
         }
     }
 
+    /// Puts a drained batch at the end, and returns its index.
+    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+        if self.entries.capacity() == 0 {
+            // Most of very many partitions never have a second one.
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push_back(entry);
+        self.entries.len() - 1
+    }
+
     /// What may be sent with at most `max_in_flight` batches on their way.
     pub(crate) fn row(&self, max_in_flight: usize, idempotent: bool) -> Row {
         let sent = self.entries.iter().filter(|entry| entry.sent.is_some());

@@ -230,9 +230,7 @@ impl Sender {
 
     /// Fails a batch that never was in a request.
     fn fail_unsent(&mut self, id: PartitionId, batch: SealedBatch, kind: ErrorKind) {
-        let entries = &mut self.queue(id).entries;
-        entries.push_back(Entry::new(batch));
-        let last = entries.len() - 1;
+        let last = self.queue(id).push(Entry::new(batch));
         self.fail(id, last, kind);
     }
 
