@@ -43,7 +43,7 @@ mod tests {
         let told = [("t", a, 1, &"t-1"), ("", b, 1, &"b-1"), ("t", a, 0, &"t-0")];
         let answers = Answers::new(told.into_iter());
         assert_eq!(answers.get("t", None, 0), Some(&"t-0"));
-        assert_eq!(answers.get("t", Some(b), 1), Some(&"t-1"));
+        assert_eq!(answers.get("t", Some(a), 1), Some(&"t-1"));
         assert_eq!(answers.get("u", Some(b), 1), Some(&"b-1"));
         // The id of a topic that has a name says nothing.
         assert_eq!(answers.get("u", Some(a), 1), None);
