@@ -13,6 +13,7 @@ use raban_protocol::primitives::Uuid;
 use crate::accumulator::Topic;
 use crate::accumulator::partition::PartitionId;
 use crate::config::{Address, Config};
+use crate::partitioner::Lengths;
 use crate::time::Instant;
 
 /// The cluster as the latest responses told it, and what is to be asked next.
@@ -43,6 +44,7 @@ pub(crate) struct TopicMetadata {
     /// The last id that was told of it. Another one tells of a topic made anew; none tells nothing.
     pub(crate) told_id: Uuid,
     pub(crate) queues: Vec<PartitionId>,
+    pub(crate) lengths: Lengths,
     /// Asked for with each refresh; idle topics aren't.
     pub(crate) in_use: bool,
 }
@@ -104,6 +106,7 @@ impl Metadata {
                 id: Uuid::ZERO,
                 told_id: Uuid::ZERO,
                 queues: Vec::new(),
+                lengths: Lengths::default(),
                 in_use: true,
             });
         entry.in_use = true;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 pub use self::named::{NamedPartitioner, UnknownPartitioner};
 pub(crate) use self::sticky::{Choices, Sticky, split_mix};
-pub(crate) use self::weights::{Load, Weights};
+use self::weights::Weights;
+pub(crate) use self::weights::{Bounds, Lengths, Load};
 
 /// Chooses partitions in place of raban's own rules, for records that name none.
 ///

@@ -112,6 +112,10 @@ impl PartitionState {
         self.filled = open.is_full();
         let worth = open.worth.max(1);
         self.sealed_worth += worth;
+        if self.sealed.capacity() == 0 {
+            // Most of very many partitions never have a second one.
+            self.sealed.reserve_exact(1);
+        }
         self.sealed.push_back(Slot {
             worth,
             content: Content::Sealing,

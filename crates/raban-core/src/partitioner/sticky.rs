@@ -1,12 +1,12 @@
 //! The sticky choice for records without a key (KIP-794): one partition until it took `batch.size` bytes, then another.
 
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Weights;
+use super::{Bounds, Load, Weights};
 use crate::sync::RwLock;
 
-/// A topic's sticky partition. Without weights all partitions are equally likely to be the next.
+/// A topic's sticky partition. Unless it is told of their loads, all partitions are equally likely to be the next.
 #[derive(Debug)]
 pub(crate) struct Sticky {
     /// Partition in the upper half, bytes it took in the lower; one word, so that no lock is needed.
@@ -15,8 +15,7 @@ pub(crate) struct Sticky {
     seed: u64,
     switch_after: u32,
     /// Looked at once for a batch's worth of records.
-    weights: RwLock<Option<Weights>>,
-    used: AtomicBool,
+    weights: RwLock<Weights>,
 }
 
 /// What there is to choose from.
@@ -39,7 +38,7 @@ impl Choices<'_> {
                 || self.available.binary_search(&partition).is_ok())
     }
 
-    fn uniform(&self, random: u64) -> i32 {
+    pub(super) fn uniform(&self, random: u64) -> i32 {
         let among = match self.preferred {
             [] => self.available,
             preferred => preferred,
@@ -61,7 +60,6 @@ impl Sticky {
             seed,
             switch_after: u32::try_from(batch_size).unwrap_or(u32::MAX / 4).max(1),
             weights: RwLock::default(),
-            used: AtomicBool::new(false),
         }
     }
 
@@ -112,30 +110,25 @@ impl Sticky {
         self.state.store(next, Ordering::Relaxed);
     }
 
-    /// Weighs the choices from now on; `None`: they are equally likely.
-    pub(crate) fn weigh(&self, weights: Option<Weights>) {
-        let mut held = self.weights.write().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *held, weights);
-        drop(held);
-        drop(before);
-    }
-
-    /// Whether it was ever asked: if all records have keys, nobody needs weights.
-    pub(crate) fn is_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+    /// Has choices go by this load of a partition from now on; `None`: it has no leader.
+    pub(crate) fn weigh(&self, partition: i32, load: Option<Load>, bounds: Option<Bounds>) {
+        let index = partition as usize;
+        let weights = self.weights.read().unwrap_or_else(PoisonError::into_inner);
+        if index < weights.room() {
+            weights.set(partition, load, bounds);
+            return;
+        }
+        drop(weights);
+        let mut weights = self.weights.write().unwrap_or_else(PoisonError::into_inner);
+        weights.make_room(index + 1);
+        weights.set(partition, load, bounds);
     }
 
     fn choose(&self, choices: Choices<'_>) -> i32 {
-        self.used.store(true, Ordering::Relaxed);
         let choice = self.choices.fetch_add(1, Ordering::Relaxed);
         let random = split_mix(self.seed.wrapping_add(choice)) >> 1;
         let weights = self.weights.read().unwrap_or_else(PoisonError::into_inner);
-        weights
-            .as_ref()
-            .map(|weights| weights.choose(random))
-            // They may be older than what there is to choose from.
-            .filter(|chosen| choices.has(*chosen))
-            .unwrap_or_else(|| choices.uniform(random))
+        weights.choose(choices, random)
     }
 }
 
@@ -160,7 +153,7 @@ pub(crate) fn split_mix(seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partitioner::Load;
+    use crate::partitioner::Lengths;
 
     fn among(available: &[i32], count: i32) -> Choices<'_> {
         Choices {
@@ -187,9 +180,7 @@ mod tests {
     #[test]
     fn sticks_until_a_batch_is_full_then_spreads_evenly() {
         let sticky = Sticky::new(7, 1000);
-        assert!(!sticky.is_used());
         let counts = shares(&sticky, among(&[0, 1, 2, 3], 4));
-        assert!(sticky.is_used());
         for count in counts {
             assert!((9_500..10_500).contains(&count), "{counts:?}");
         }
@@ -198,16 +189,16 @@ mod tests {
     #[test]
     fn spreads_as_the_weights_say() {
         let sticky = Sticky::new(7, 1000);
-        let loads = [0, 3, 1, 3]
-            .into_iter()
-            .zip(0..)
-            .map(|(queued, partition)| Load {
-                partition,
-                queued,
-                in_rack: false,
-                stuck: false,
-            });
-        sticky.weigh(Weights::of(&loads.collect::<Vec<_>>()));
+        let load = |queued| Load {
+            queued,
+            in_rack: false,
+            stuck: false,
+        };
+        let mut lengths = Lengths::default();
+        for (partition, queued) in (0..).zip([0, 3, 1, 3]) {
+            lengths.change(None, Some(load(queued)));
+            sticky.weigh(partition, Some(load(queued)), lengths.bounds());
+        }
         // Of nine: 4 1 3 1.
         let counts = shares(&sticky, among(&[0, 1, 2, 3], 4));
         for (count, ninths) in counts.into_iter().zip([4, 1, 3, 1]) {
@@ -216,7 +207,10 @@ mod tests {
         }
         // Weights that are older than the loss of a leader don't bring it back.
         assert_eq!(shares(&sticky, among(&[1, 2, 3], 4))[0], 0);
-        sticky.weigh(None);
+        for (partition, queued) in [(0, 0), (2, 1)] {
+            lengths.change(Some(load(queued)), Some(load(3)));
+            sticky.weigh(partition, Some(load(3)), lengths.bounds());
+        }
         assert!(shares(&sticky, among(&[0, 1, 2, 3], 4))[1] > 9_500);
     }
 

@@ -9,6 +9,7 @@ use raban_protocol::messages::produce::{
 };
 
 use super::Sender;
+use super::answers::Answers;
 use super::partition_queue::{Entry, EntryBatch, Sent};
 use super::verdict::{Situation, Verdict, leaves_doubt, verdict};
 use crate::accumulator::partition::PartitionId;
@@ -81,6 +82,11 @@ impl Sender {
                 "{answers} partitions are answered, {asked} were sent"
             ));
         }
+        let topics = response.responses.iter();
+        let said = Answers::new(topics.flat_map(|topic| {
+            let of_topic = topic.partition_responses.iter();
+            of_topic.map(|answer| (&*topic.name, topic.topic_id, answer.index, answer))
+        }));
         partitions
             .iter()
             .map(|id| {
@@ -93,15 +99,8 @@ impl Sender {
                     .and_then(|entry| entry.sent)
                     .map(|sent| sent.topic_id);
                 let (topic, index) = (&partition.topic, partition.index);
-                let answer = response
-                    .responses
-                    .iter()
-                    .filter(|topic| {
-                        *topic.name == *partition.topic
-                            || (topic.name.is_empty() && Some(topic.topic_id) == topic_id)
-                    })
-                    .flat_map(|topic| &topic.partition_responses)
-                    .find(|answer| answer.index == partition.index)
+                let answer = said
+                    .get(topic, topic_id, index)
                     .ok_or_else(|| format!("partition {index} of topic {topic} isn't answered"))?;
                 let count = entry.map_or(0, |entry| i64::from(entry.count()));
                 if answer.base_offset > i64::MAX - count {

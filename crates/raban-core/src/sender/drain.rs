@@ -58,6 +58,7 @@ impl Sender {
             Some(at) => self.timers.arm(Timer::Partition(id), at),
             None => self.timers.disarm(Timer::Partition(id)),
         }
+        self.note_lingering(id, matches!(readiness, Readiness::Later(_)));
         match readiness {
             Readiness::Ready => {}
             Readiness::Resolve => return self.resolve(now, id),
@@ -73,6 +74,15 @@ impl Sender {
             }
             Some(_) => {}
             None => self.metadata.want(),
+        }
+    }
+
+    fn note_lingering(&mut self, id: PartitionId, lingers: bool) {
+        let before = std::mem::replace(&mut self.queue(id).lingers, lingers);
+        if lingers && !before {
+            self.lingering.insert(id);
+        } else if before && !lingers {
+            self.lingering.remove(&id);
         }
     }
 
@@ -210,8 +220,7 @@ impl Sender {
             Row::Open => {
                 let batch = self.pop_batch(id)?;
                 let queue = self.queue(id);
-                queue.entries.push_back(Entry::new(batch));
-                queue.entries.len() - 1
+                queue.push(Entry::new(batch))
             }
             Row::Waiting | Row::Resolve => return None,
         };

@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub(super) not_before: Instant,
     /// Since when there are batches for it that it doesn't take; only with `partitioner.availability.timeout.ms`.
     pub(super) busy_since: Option<Instant>,
+    /// It has been so for that long.
+    pub(super) stuck: bool,
 }
 
 impl Node {

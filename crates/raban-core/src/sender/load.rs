@@ -1,33 +1,11 @@
 //! Adaptive partitioning, the sender's part (KIP-794): queue lengths and slow brokers become weights of each topic's
 //! partitions.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::Sender;
 use super::timers::Timer;
 use crate::accumulator::partition::PartitionId;
-use crate::partitioner::{Load, Weights};
+use crate::partitioner::Load;
 use crate::time::Instant;
-
-/// How often topics are weighed at most, since that looks at all of their partitions.
-const WEIGH_EVERY: Duration = Duration::from_millis(1);
-
-/// Topics of which something has changed that bears on the choice of partitions.
-#[derive(Debug, Default)]
-pub(super) struct Unweighed {
-    topics: BTreeSet<Arc<str>>,
-    not_before: Instant,
-}
-
-impl Unweighed {
-    pub(super) fn add(&mut self, topic: &Arc<str>) {
-        if !self.topics.contains(topic) {
-            self.topics.insert(Arc::clone(topic));
-        }
-    }
-}
 
 impl Sender {
     /// Takes in how many of the partition's batches wait.
@@ -42,7 +20,7 @@ impl Sender {
         let queued = queue.partition.lock().queued().saturating_add(unsent);
         if queue.queued != queued {
             queue.queued = queued;
-            self.unweighed.add(&queue.partition.topic);
+            self.weigh(id);
         }
     }
 
@@ -75,16 +53,24 @@ impl Sender {
             && node_state.busy_since.take().is_some()
         {
             self.timers.disarm(Timer::Availability(node));
+            if std::mem::take(&mut node_state.stuck) {
+                self.weigh_led_by(node);
+            }
         }
     }
 
     /// The broker has taken no request for `partitioner.availability.timeout.ms`.
-    pub(super) fn weigh_without(&mut self, now: Instant, node: i32) {
-        let queues = self.queues.iter();
-        for queue in queues.filter(|queue| queue.leader == Some(node) && queue.queued > 0) {
-            self.unweighed.add(&queue.partition.topic);
+    pub(super) fn weigh_without(&mut self, node: i32) {
+        self.nodes.entry(node).or_default().stuck = true;
+        self.weigh_led_by(node);
+    }
+
+    fn weigh_led_by(&mut self, node: i32) {
+        for id in self.all_partitions() {
+            if self.queue(id).leader == Some(node) {
+                self.weigh(id);
+            }
         }
-        self.unweighed.not_before = now;
     }
 
     /// Whether leaders in the client's rack are preferred, and this one is there.
@@ -93,37 +79,33 @@ impl Sender {
         self.config.rack_aware && rack.is_some() && self.metadata.rack(leader) == rack
     }
 
-    /// Publishes how the partitions of changed topics are to be chosen from now on.
-    pub(super) fn pump_weights(&mut self, now: Instant) {
-        if self.unweighed.topics.is_empty() || now < self.unweighed.not_before {
+    /// Has the choice of the topic's partitions go by how things stand with this one now.
+    pub(super) fn weigh(&mut self, id: PartitionId) {
+        if !self.config.adaptive_partitioning {
             return;
         }
-        self.unweighed.not_before = now + WEIGH_EVERY;
-        for name in std::mem::take(&mut self.unweighed.topics) {
-            let entry = &self.metadata.topics[&name];
-            if !self.config.adaptive_partitioning || !entry.topic.sticky.is_used() {
-                continue;
-            }
-            let loads: Vec<Load> = entry
-                .queues
-                .iter()
-                .filter_map(|id| self.load(now, *id))
-                .collect();
-            entry.topic.sticky.weigh(Weights::of(&loads));
+        let load = self.load(id);
+        let queue = &mut self.queues[id.0 as usize];
+        let before = std::mem::replace(&mut queue.load, load);
+        if before == load {
+            return;
+        }
+        if let Some(entry) = self.metadata.topics.get_mut(&queue.partition.topic) {
+            entry.lengths.change(before, load);
+            let bounds = entry.lengths.bounds();
+            entry
+                .topic
+                .sticky
+                .weigh(queue.partition.index, load, bounds);
         }
     }
 
     /// `None` for a partition without a leader.
-    fn load(&self, now: Instant, id: PartitionId) -> Option<Load> {
+    fn load(&self, id: PartitionId) -> Option<Load> {
         let queue = &self.queues[id.0 as usize];
         let leader = queue.leader?;
-        let busy_since = self.nodes.get(&leader).and_then(|node| node.busy_since);
-        let timeout = self.config.partition_availability_timeout;
-        let is_stuck = busy_since
-            .zip(timeout)
-            .is_some_and(|(since, timeout)| since + timeout <= now);
+        let is_stuck = self.nodes.get(&leader).is_some_and(|node| node.stuck);
         Some(Load {
-            partition: queue.partition.index,
             queued: queue.queued,
             in_rack: self.is_in_rack(leader),
             // An empty queue may be tried: nothing would tell that the broker is well again.

@@ -4,6 +4,7 @@
 //! that can be done now; `poll_*` hands it out.
 
 mod acknowledge;
+mod answers;
 mod barrier;
 mod bootstrap;
 mod cluster;
@@ -30,7 +31,6 @@ use raban_protocol::frame::Frame;
 
 use self::control::Control;
 use self::links::Node;
-use self::load::Unweighed;
 use self::partition_queue::PartitionQueue;
 use self::timers::{Timer, Timers};
 use crate::accumulator::partition::PartitionId;
@@ -95,8 +95,8 @@ pub struct Sender {
     busy_nodes: BTreeSet<i32>,
     /// Brokers with questions to be asked about batches in doubt.
     resolving_nodes: BTreeSet<i32>,
-    /// Topics whose choices are to be weighed anew.
-    unweighed: Unweighed,
+    /// Partitions whose open batches linger, or whose batches wait for a backoff.
+    lingering: BTreeSet<PartitionId>,
     control: Control,
     telemetry: Telemetry,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -125,7 +125,7 @@ impl Sender {
             nodes: BTreeMap::new(),
             busy_nodes: BTreeSet::new(),
             resolving_nodes: BTreeSet::new(),
-            unweighed: Unweighed::default(),
+            lingering: BTreeSet::new(),
             control: Control::default(),
             telemetry: Telemetry::new(config.enable_metrics_push, Exporter::new(&config)),
             connections: BTreeMap::new(),
@@ -255,7 +255,6 @@ impl Sender {
         self.pump_barriers(now);
         // Last, since the others find out what metadata is wanted.
         self.pump_control(now);
-        self.pump_weights(now);
         self.pump_telemetry(now);
         if self.accumulator.generations.is_closing() {
             self.pump_closing(now);
@@ -278,14 +277,15 @@ impl Sender {
     }
 
     /// When calls wait for memory, a flush began or the producer closes, open batches leave at once:
-    /// their partitions are looked at once when that begins; later ones say so themselves.
+    /// those that linger are looked at when that begins; later ones say so themselves.
     fn hurry(&mut self, now: Instant) {
         let closing = self.accumulator.generations.is_closing();
         let hurried = closing || self.accumulator.memory.has_waiters();
         let flushed = self.accumulator.generations.flushed_since_asked();
         if flushed || (hurried && !self.hurried) {
             self.hurried = hurried;
-            for id in self.all_partitions() {
+            for id in std::mem::take(&mut self.lingering) {
+                self.queue(id).lingers = false;
                 self.evaluate(now, id);
             }
         }

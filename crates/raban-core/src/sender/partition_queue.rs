@@ -15,6 +15,7 @@ use crate::connection::ConnectionId;
 use crate::delivery::Settled;
 use crate::error::ErrorKind;
 use crate::idempotence::{Sequences, Stamp};
+use crate::partitioner::Load;
 use crate::time::Instant;
 use crate::trail::{Attempt, AttemptOutcome, Trail};
 
@@ -38,8 +39,12 @@ pub(crate) struct PartitionQueue {
     pub(crate) log_append_time: Option<bool>,
     /// In the leader's list of partitions to drain.
     pub(crate) listed: bool,
+    /// Among those that a hurry looks at.
+    pub(crate) lingers: bool,
     /// Batches that waited to be sent when the partition was looked at last.
     pub(crate) queued: u32,
+    /// What the choice of partitions goes by.
+    pub(crate) load: Option<Load>,
     pub(crate) doubt: Doubt,
 }
 
@@ -135,9 +140,21 @@ impl PartitionQueue {
             not_before: Instant::default(),
             log_append_time: None,
             listed: false,
+            lingers: false,
             queued: 0,
+            load: None,
             doubt: Doubt::default(),
         }
+    }
+
+    /// Puts a drained batch at the end, and returns its index.
+    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+        if self.entries.capacity() == 0 {
+            // Most of very many partitions never have a second one.
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push_back(entry);
+        self.entries.len() - 1
     }
 
     /// What may be sent with at most `max_in_flight` batches on their way.

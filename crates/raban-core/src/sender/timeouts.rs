@@ -23,7 +23,7 @@ impl Sender {
                 self.evaluate(now, id);
             }
             Timer::Connection(conn) => self.connection_due(now, conn),
-            Timer::Availability(node) => self.weigh_without(now, node),
+            Timer::Availability(node) => self.weigh_without(node),
             // What they stand for is looked at whenever anything happens.
             Timer::Node(_)
             | Timer::Control
@@ -230,9 +230,7 @@ impl Sender {
 
     /// Fails a batch that never was in a request.
     fn fail_unsent(&mut self, id: PartitionId, batch: SealedBatch, kind: ErrorKind) {
-        let entries = &mut self.queue(id).entries;
-        entries.push_back(Entry::new(batch));
-        let last = entries.len() - 1;
+        let last = self.queue(id).push(Entry::new(batch));
         self.fail(id, last, kind);
     }
 

@@ -122,6 +122,8 @@ impl Sender {
         }
         self.publish(name, &queues[..news.len()], news);
         for id in queues {
+            // Brokers may be in other racks now.
+            self.weigh(id);
             self.evaluate(now, id);
         }
         !leaderless || !self.has_batches(name)
@@ -143,7 +145,6 @@ impl Sender {
     }
 
     fn publish(&mut self, name: &Arc<str>, queues: &[PartitionId], news: &[PartitionNews]) {
-        self.unweighed.add(name);
         let queues = queues.iter().map(|id| &self.queues[id.0 as usize]);
         let indexes = |led: &dyn Fn(i32) -> bool| {
             let queues = queues.clone().filter(|queue| queue.leader.is_some_and(led));
@@ -203,13 +204,14 @@ impl Sender {
         let moved = queue.leader != leader;
         if moved {
             queue.confirmed = false;
-            queue.listed = false;
-            if let Some(node) = queue.leader.and_then(|old| self.nodes.get_mut(&old)) {
+            let was_listed = std::mem::take(&mut queue.listed);
+            let old = queue.leader.filter(|_| was_listed);
+            if let Some(node) = old.and_then(|old| self.nodes.get_mut(&old)) {
                 node.ready.retain(|listed| *listed != id);
             }
             queue.leader = leader;
             queue.doubt.may_resend = false;
-            self.unweighed.add(&queue.partition.topic);
+            self.weigh(id);
         }
         if changed || moved {
             self.stop_resolving(id);

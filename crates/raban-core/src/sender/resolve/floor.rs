@@ -6,12 +6,14 @@ use raban_protocol::error_code::ErrorCode;
 use raban_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
+use raban_protocol::primitives::Uuid;
 
 use super::reading::Anchor;
 use crate::accumulator::partition::PartitionId;
 use crate::connection::{ConnectionId, RequestKind};
 use crate::idempotence::Stamp;
 use crate::sender::Sender;
+use crate::sender::answers::Answers;
 use crate::time::Instant;
 
 /// ListOffsets: the end that readers see.
@@ -114,19 +116,19 @@ impl Sender {
         partitions: &[PartitionId],
         response: Option<&ListOffsetsResponse>,
     ) {
+        let topics = response.iter().flat_map(|response| &response.topics);
+        let said = Answers::new(topics.flat_map(|topic| {
+            let of_topic = topic.partitions.iter();
+            of_topic.map(|answer| (&*topic.name, Uuid::ZERO, answer.partition_index, answer))
+        }));
         for id in partitions {
             let queue = &mut self.queues[id.0 as usize];
             if queue.doubt.floor != Floor::Asked {
                 continue;
             }
-            let answer = response.and_then(|response| {
-                let topics = response.topics.iter();
-                topics
-                    .filter(|topic| *topic.name == *queue.partition.topic)
-                    .flat_map(|topic| &topic.partitions)
-                    .find(|answer| answer.partition_index == queue.partition.index)
-                    .filter(|answer| answer.error_code == ErrorCode::NONE && answer.offset >= 0)
-            });
+            let answer = said
+                .get(&queue.partition.topic, None, queue.partition.index)
+                .filter(|answer| answer.error_code == ErrorCode::NONE && answer.offset >= 0);
             queue.doubt.floor = match answer {
                 Some(answer) => Floor::Watermark {
                     offset: answer.offset,
