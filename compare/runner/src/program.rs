@@ -47,7 +47,7 @@ pub(crate) const PROGRAMS: [Program; 12] = [
         kind: Kind::Own,
         source: cargo("load-raban", "raban"),
         variant: "",
-        note: "each delivery awaited; idempotent; lz4_flex, structured-zstd and zlib-rs, all Rust",
+        note: "each delivery awaited; idempotent; lz4 of its own, structured-zstd and zlib-rs (gzip level 3), all Rust",
     },
     Program {
         name: "raban-blocking",

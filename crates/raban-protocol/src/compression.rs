@@ -160,8 +160,9 @@ impl Codec {
 
     /// A codec at `level`, or at the codec's own default.
     ///
-    /// Levels (KIP-390): gzip 1 (fast) to 9 (small) and -1 (the default, 6); zstd as many as its library has, 3 is the
-    /// default; lz4 only 9, Kafka's default, which is LZ4's *fast* compressor; the others have none.
+    /// Levels (KIP-390): gzip 1 (fast) to 9 (small) as zlib-rs has them, and -1 (the default), which is 3; zstd as
+    /// many as its library has, 3 is the default; lz4 only 9, Kafka's default, which is LZ4's *fast* compressor; the
+    /// others have none.
     ///
     /// # Errors
     ///

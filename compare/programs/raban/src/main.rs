@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use load::awaiting::{self, Enqueue, HELD};
-use load::{Client, Failure, Profile, Record, Settings, Share, Tally, Ticket, Workload};
+use load::{Client, Codec, Failure, Profile, Record, Settings, Share, Tally, Ticket, Workload};
 use raban::{Builder, Delivery, Producer, Topic, TopicRecord};
 use tokio::runtime::Runtime;
 
@@ -23,8 +23,12 @@ fn settings(workload: &Workload) -> Settings {
     let mut set = |key: &str, value: &str| settings.insert(key.to_owned(), value.to_owned());
     set("compression.type", workload.compression.name());
     if workload.settings == Profile::Best {
-        // What docs/tuning.md says: above that little is gained.
-        set("batch.size", "262144");
+        // What docs/tuning.md says.
+        let batch_size = match workload.compression {
+            Codec::Gzip => "131072",
+            _ => "262144",
+        };
+        set("batch.size", batch_size);
     }
     if let Some(linger) = workload.linger_ms {
         set("linger.ms", &linger.to_string());

@@ -1,22 +1,28 @@
-//! LZ4 frames as Kafka writes them: independent blocks of 64 KiB, no checksums besides that of the frame's header.
+//! LZ4 frames as Kafka writes them: independent blocks, no checksums besides that of the frame's header.
 //!
 //! The frame is a few bytes around LZ4 blocks, so it is written and read here: blocks go straight into the batch, and
 //! a hostile frame can't make its reader reserve more than it may hold. The checksums that a frame may have aren't
 //! looked at when reading, since the checksum of the batch has covered the same bytes.
 
+mod block;
+
 use bytes::{BufMut, Bytes, BytesMut};
-use lz4_flex::block::{
-    CompressTable, DecompressError, compress_into_with_table, decompress_into_with_dict,
-    get_maximum_output_size,
-};
+use lz4_flex::block::{DecompressError, decompress_into_with_dict, get_maximum_output_size};
 
 use super::{Compression, CompressionError, into_bytes};
 
 const LZ4: Compression = Compression::Lz4;
 const MAGIC: [u8; 4] = 0x184D_2204_u32.to_le_bytes();
-/// Version 1 with independent blocks; blocks of at most 64 KiB; the second byte of the two bytes' XXH32.
-const DESCRIPTOR: [u8; 3] = [0x60, 0x40, 0x82];
-const BLOCK_LEN: usize = 64 * 1024;
+/// Most that is in a block, and the frame's descriptor that says so: version 1 with independent blocks, their size, the
+/// second byte of the two bytes' XXH32.
+///
+/// The format has 4 MiB, too. But readers hold a block as large as the descriptor says, and little is gained.
+const SIZES: [(usize, [u8; 3]); 3] = [
+    (MIN_BLOCK_LEN, [0x60, 0x40, 0x82]),
+    (4 * MIN_BLOCK_LEN, [0x60, 0x50, 0xfb]),
+    (16 * MIN_BLOCK_LEN, [0x60, 0x60, 0x51]),
+];
+const MIN_BLOCK_LEN: usize = 64 * 1024;
 const END_MARK: u32 = 0;
 /// The bit in a block's length that says it is stored as it is.
 const STORED: u32 = 1 << 31;
@@ -44,21 +50,17 @@ pub(super) fn level(level: Option<i32>) -> Result<i32, &'static str> {
 }
 
 pub(super) fn compress(input: &[u8], out: &mut BytesMut) -> Result<(), CompressionError> {
+    // What fits one block goes into one: a block doesn't know what was in those before.
+    let fitting = SIZES.iter().find(|(len, _)| input.len() <= *len);
+    let (block_len, descriptor) = fitting.unwrap_or(&SIZES[SIZES.len() - 1]);
     out.reserve(16 + input.len() / 2);
     out.put_slice(&MAGIC);
-    out.put_slice(&DESCRIPTOR);
-    let mut table = CompressTable::default();
-    for block in input.chunks(BLOCK_LEN) {
+    out.put_slice(descriptor);
+    for block in input.chunks(*block_len) {
         let length_at = out.len();
         let block_at = length_at + 4;
         out.resize(block_at + get_maximum_output_size(block.len()), 0);
-        let written =
-            compress_into_with_table(block, &mut out[block_at..], &mut table).map_err(|error| {
-                CompressionError::Failed {
-                    compression: LZ4,
-                    reason: error.to_string(),
-                }
-            })?;
+        let written = block::compress(block, &mut out[block_at..]);
         let length = if written < block.len() {
             out.truncate(block_at + written);
             written as u32
@@ -120,7 +122,7 @@ impl Frame {
             return Err(corrupt("the frame needs a dictionary"));
         }
         let max_block_len = match block_descriptor >> 4 {
-            size @ 4..=7 => BLOCK_LEN << (2 * (size - 4)),
+            size @ 4..=7 => MIN_BLOCK_LEN << (2 * (size - 4)),
             _ => return Err(corrupt("the frame has an unknown block size")),
         };
         if flags & CONTENT_SIZE != 0 {

@@ -236,6 +236,148 @@ mod lz4_frames {
         assert_eq!(decompress_lz4(&whole).unwrap(), "abc");
     }
 
+    /// The sequences of a block: literals before each match, the match's distance and length; the last one has none.
+    fn sequences(mut block: &[u8]) -> Vec<(usize, Option<(usize, usize)>)> {
+        fn length(half: u8, block: &mut &[u8]) -> usize {
+            let mut length = usize::from(half);
+            let mut more = half == 15;
+            while more {
+                let (byte, rest) = block.split_first().unwrap();
+                length += usize::from(*byte);
+                more = *byte == 255;
+                *block = rest;
+            }
+            length
+        }
+        let mut sequences = Vec::new();
+        loop {
+            let (token, rest) = block.split_first().unwrap();
+            block = rest;
+            let literals = length(token >> 4, &mut block);
+            block = &block[literals..];
+            let Some((distance, rest)) = block.split_first_chunk() else {
+                sequences.push((literals, None));
+                return sequences;
+            };
+            block = rest;
+            let length = 4 + length(token & 15, &mut block);
+            let distance = usize::from(u16::from_le_bytes(*distance));
+            sequences.push((literals, Some((distance, length))));
+        }
+    }
+
+    /// The blocks of a frame as raban writes it: each as it is, and whether it is stored.
+    fn blocks(frame: &[u8]) -> Vec<(&[u8], bool)> {
+        let mut rest = &frame[7..];
+        let mut blocks = Vec::new();
+        loop {
+            let (length, after) = rest.split_first_chunk().unwrap();
+            let length = u32::from_le_bytes(*length);
+            if length == 0 {
+                assert!(after.is_empty());
+                return blocks;
+            }
+            let (block, after) = after.split_at((length & !(1 << 31)) as usize);
+            blocks.push((block, length >> 31 == 1));
+            rest = after;
+        }
+    }
+
+    /// Bytes that have no matches, as long as nobody looks for them.
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        std::iter::repeat_with(next).take(len).collect()
+    }
+
+    fn compressed_lz4(input: &[u8]) -> Vec<u8> {
+        compressed(&Codec::new(Compression::Lz4, None).unwrap(), input)
+    }
+
+    #[test]
+    fn the_smallest_block_that_holds_all_is_chosen() {
+        const KIB: usize = 1024;
+        for (len, size, expected) in [
+            (0, 4, 0),
+            (1, 4, 1),
+            (64 * KIB, 4, 1),
+            (64 * KIB + 1, 5, 1),
+            (256 * KIB, 5, 1),
+            (256 * KIB + 1, 6, 1),
+            (1024 * KIB, 6, 1),
+            (1024 * KIB + 1, 6, 2),
+        ] {
+            for input in [vec![7; len], noise(len)] {
+                let frame = compressed_lz4(&input);
+                assert_eq!(frame[5] >> 4, size, "{len}");
+                assert_eq!(blocks(&frame).len(), expected, "{len}");
+                assert!(decompress(Compression::Lz4, &frame, len).unwrap() == input);
+            }
+        }
+    }
+
+    #[test]
+    fn headers_have_the_checksum_that_lz4_computes() {
+        // Of the command lz4 with -B4, -B5, -B6, each with --no-frame-crc.
+        for (len, checksum) in [(1, 0x82), (70_000, 0xfb), (300_000, 0x51)] {
+            assert_eq!(compressed_lz4(&vec![0; len])[6], checksum);
+        }
+    }
+
+    #[test]
+    fn what_has_no_matches_is_stored() {
+        let input = noise(100_000);
+        assert_eq!(blocks(&compressed_lz4(&input)), [(&input[..], true)]);
+    }
+
+    #[test]
+    fn blocks_end_as_the_format_demands() {
+        for len in 13..600 {
+            let word = 1 + len % 40;
+            let input: Vec<u8> = noise(word).into_iter().cycle().take(len).collect();
+            let frame = compressed_lz4(&input);
+            let (block, stored) = blocks(&frame)[0];
+            if stored {
+                continue;
+            }
+            let sequences = sequences(block);
+            let (last, before) = sequences.split_last().unwrap();
+            assert!(last.0 >= 5, "{len}: {sequences:?}");
+            let mut at = 0;
+            for (literals, found) in before {
+                let (_, length) = found.unwrap();
+                assert!(at + literals + 12 <= len, "{len}: {sequences:?}");
+                at += literals + length;
+            }
+            assert_eq!(at + last.0, len);
+        }
+    }
+
+    #[test]
+    fn matches_are_found_as_far_back_as_the_format_goes() {
+        for (distance, found) in [(65_535, true), (65_536, false)] {
+            let word = b"seen at the start";
+            let mut input = word.to_vec();
+            input.extend(noise(distance - word.len() - 500));
+            // Behind a match each place is looked at, and the block compresses.
+            input.extend([0; 500]);
+            input.extend(word);
+            input.extend([1; 40]);
+            let frame = compressed_lz4(&input);
+            let matches = sequences(blocks(&frame)[0].0);
+            let far = |(_, found): &(usize, Option<(usize, usize)>)| {
+                found.is_some_and(|(back, _)| back == distance)
+            };
+            assert_eq!(matches.iter().any(far), found, "{distance}: {matches:?}");
+            assert!(decompress_lz4(&frame).unwrap() == input);
+        }
+    }
+
     #[test]
     fn dependent_blocks_are_read() {
         let first = [&(8_u32 | 1 << 31).to_le_bytes()[..], b"abcdefgh"].concat();

@@ -20,7 +20,7 @@ const CASES: [&str; 6] = [
 const LIMIT: usize = 1 << 20;
 
 /// What a `batch-CASE.tsv` says is in the batches of its name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Case {
     producer_id: i64,
     producer_epoch: i16,
@@ -49,6 +49,35 @@ impl Case {
                 .enumerate()
                 .map(|(offset, line)| parse_record(offset as i64, line))
                 .collect(),
+        }
+    }
+
+    /// Records of words, which come to about `len` bytes.
+    fn of_words(len: usize) -> Self {
+        let mut state = 1_u64;
+        let mut word = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("{} ", (state >> 44) % 1000 * 37)
+        };
+        let record = |offset| Record {
+            offset,
+            timestamp: 1_700_000_000_000,
+            key: None,
+            value: Some(
+                std::iter::repeat_with(&mut word)
+                    .take(20)
+                    .collect::<String>()
+                    .into(),
+            ),
+            headers: Vec::new(),
+        };
+        Self {
+            producer_id: -1,
+            producer_epoch: -1,
+            base_sequence: -1,
+            records: (0..len as i64 / 115).map(record).collect(),
         }
     }
 
@@ -171,12 +200,15 @@ fn java_reads_batches_of_raban() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut cases = Vec::new();
     let mut files = Vec::new();
-    for name in CASES {
+    let named = CASES.map(|name| (name.to_owned(), Case::load(name)));
+    // One block of each size that LZ4 frames have here, and several.
+    let large = [50_000, 200_000, 800_000, 3_000_000];
+    let large = large.map(|len| (format!("words-{len}"), Case::of_words(len)));
+    for (name, case) in named.into_iter().chain(large) {
         for codec in codecs() {
-            let case = Case::load(name);
             let file = scratch.join(format!("raban-{name}-{}.bin", codec.compression()));
             std::fs::write(&file, case.encode(&codec)).unwrap();
-            cases.push(case);
+            cases.push(case.clone());
             files.push(file);
         }
     }

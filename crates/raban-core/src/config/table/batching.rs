@@ -53,7 +53,10 @@ pub(super) const ROWS: &[Setting] = &[
         .doc("How batches are compressed. Larger batches compress better."),
     Setting::new("compression.gzip.level", Int, Some("-1"), Medium)
         .valid(Valid::BetweenOr(1, 9, -1))
-        .doc("The level of gzip: 1 is fastest, 9 smallest, -1 the codec's own choice."),
+        .doc(
+            "The level of gzip, as zlib-rs has them: 1 is fastest, 9 smallest. -1 is 3, made for speed; 6 comes to what the \
+             Java client's default makes, up to a tenth less, in twice the time.",
+        ),
     Setting::new("compression.lz4.level", Int, Some("9"), Medium)
         .valid(Valid::Between(1, 17))
         .doc(
