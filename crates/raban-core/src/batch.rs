@@ -19,8 +19,9 @@ use raban_protocol::record_batch::{HEADER_LEN, RecordRef, RecordsBuilder, Sealed
 
 pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
-use crate::delivery::{BatchResult, Delivery, Settled, size};
+use crate::delivery::{BatchResult, Delivery, Settled};
 use crate::error::{ErrorKind, ProduceError};
+use crate::record::Facts;
 use crate::time::Instant;
 use crate::told::{Callback, Listener, Note};
 use crate::trail::Trail;
@@ -36,6 +37,7 @@ pub(crate) struct OpenBatch {
     pub(crate) largest_record: usize,
     /// How many batches of `batch.size` it comes to; 0 until it is full.
     pub(crate) worth: u32,
+    facts: Vec<Facts>,
     notes: Vec<Note>,
 }
 
@@ -53,6 +55,7 @@ impl OpenBatch {
             generation,
             largest_record: 0,
             worth: 0,
+            facts: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -99,23 +102,15 @@ impl OpenBatch {
         note: Option<(u64, Option<Callback>)>,
     ) -> Delivery {
         let index = self.records.append(timestamp, record);
+        self.facts.push(Facts::new(timestamp, record));
         if let Some((tag, callback)) = note {
             self.notes.push(Note {
                 index,
-                timestamp,
-                key_size: size(record.key),
-                value_size: size(record.value),
                 tag,
                 callback,
             });
         }
-        Delivery::new(
-            Arc::clone(&self.result),
-            index,
-            timestamp,
-            record.key,
-            record.value,
-        )
+        Delivery::new(Arc::clone(&self.result), index)
     }
 
     /// Compresses and checksums the records. Where that fails, they have failed, and the batch comes
@@ -134,6 +129,7 @@ impl OpenBatch {
             opened,
             generation,
             largest_record,
+            facts,
             notes,
             worth: _,
         } = self;
@@ -153,6 +149,7 @@ impl OpenBatch {
                         opened,
                         sealed: now,
                         largest_record,
+                        facts,
                         notes,
                         generation,
                         held,
@@ -167,7 +164,7 @@ impl OpenBatch {
                     false,
                 );
                 Err(SpentBatch {
-                    unobserved: result.settle(Settled::Failed(error), notes, listener),
+                    unobserved: result.settle(Settled::Failed(error), facts, notes, listener),
                     body: Bytes::new(),
                     count,
                     generation,
@@ -198,6 +195,7 @@ pub(crate) struct SealedBatch {
     pub(crate) sealed: Instant,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
+    facts: Vec<Facts>,
     notes: Vec<Note>,
     generation: Generation,
     held: usize,
@@ -243,7 +241,9 @@ impl SealedBatch {
     /// Gives every record its one outcome.
     pub(crate) fn settle(self, settled: Settled, listener: Option<&dyn Listener>) -> SpentBatch {
         let count = self.records.count();
-        let unobserved = self.result.settle(settled, self.notes, listener);
+        let unobserved = self
+            .result
+            .settle(settled, self.facts, self.notes, listener);
         SpentBatch {
             body: self.records.into_body(),
             count,

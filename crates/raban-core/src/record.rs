@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use raban_protocol::record_batch::Header;
+use raban_protocol::record_batch::RecordRef;
 
-use crate::delivery::{BatchResult, Place};
+use crate::delivery::BatchResult;
 use crate::told::CallbackSlot;
 
 /// A serialized record on its way into a batch. It borrows: the bytes are copied once, on acceptance.
@@ -27,6 +28,34 @@ pub struct NewRecord<'a> {
     pub callback: Option<&'a CallbackSlot>,
 }
 
+/// What is told of a record that its batch's result doesn't say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) timestamp: i64,
+    /// -1: null.
+    pub(crate) key_size: i32,
+    pub(crate) value_size: i32,
+}
+
+impl Facts {
+    #[inline]
+    pub(crate) fn new(timestamp: i64, record: &RecordRef<'_>) -> Self {
+        // One larger than i32::MAX was refused before: its length field couldn't hold it.
+        let size = |part: Option<&[u8]>| part.map_or(-1, |part| part.len() as i32);
+        Self {
+            timestamp,
+            key_size: size(record.key),
+            value_size: size(record.value),
+        }
+    }
+}
+
+/// Where an acknowledged record is, and what it was.
+pub(crate) struct Place {
+    pub(crate) offset: Option<i64>,
+    pub(crate) facts: Facts,
+}
+
 /// Where an acknowledged record lies.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -46,20 +75,15 @@ pub struct RecordMetadata {
 }
 
 impl RecordMetadata {
-    /// Sizes are -1 for null.
     #[inline]
-    pub(crate) fn new(
-        batch: Arc<BatchResult>,
-        place: Place,
-        (key_size, value_size): (i32, i32),
-    ) -> Self {
+    pub(crate) fn new(batch: Arc<BatchResult>, Place { offset, facts }: Place) -> Self {
         Self {
             partition: batch.partition,
             batch,
-            offset: place.offset,
-            timestamp: place.timestamp,
-            key_size,
-            value_size,
+            offset,
+            timestamp: facts.timestamp,
+            key_size: facts.key_size,
+            value_size: facts.value_size,
         }
     }
 

@@ -50,10 +50,6 @@ impl fmt::Debug for CallbackSlot {
 pub(crate) struct Note {
     /// The record's place in the batch.
     pub(crate) index: u32,
-    pub(crate) timestamp: i64,
-    /// -1: null.
-    pub(crate) key_size: i32,
-    pub(crate) value_size: i32,
     pub(crate) tag: u64,
     pub(crate) callback: Option<Callback>,
 }

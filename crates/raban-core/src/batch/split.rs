@@ -88,6 +88,7 @@ impl SealedBatch {
     /// Hands the records and what they hold over to batches of these pieces.
     fn take_apart(mut self, pieces: Vec<SealedRecords>, runs: &[Run]) -> Vec<SealedBatch> {
         let notes = std::mem::take(&mut self.notes);
+        let facts = std::mem::take(&mut self.facts);
         let mut left = self.held;
         let last = pieces.len() - 1;
         let mut batches = Vec::with_capacity(pieces.len());
@@ -101,10 +102,15 @@ impl SealedBatch {
             batches.push(SealedBatch {
                 records,
                 result: self.result.sibling(),
+                facts: Vec::new(),
                 notes: Vec::new(),
                 held,
                 ..self
             });
+        }
+        for run in runs {
+            let range = run.first as usize..(run.first + run.count) as usize;
+            batches[run.piece].facts.extend_from_slice(&facts[range]);
         }
         for mut note in notes {
             let run = &runs[runs.partition_point(|run| run.first <= note.index) - 1];

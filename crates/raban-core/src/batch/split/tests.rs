@@ -8,6 +8,7 @@ use super::*;
 use crate::batch::OpenBatch;
 use crate::delivery::{BatchResult, Delivery, Settled};
 use crate::error::{ErrorKind, ProduceError};
+use crate::record::RecordMetadata;
 use crate::time::Instant;
 use crate::trail::Trail;
 
@@ -87,9 +88,18 @@ fn acknowledged(base_offset: i64) -> Settled {
     }
 }
 
-fn offset(delivery: &Delivery) -> i64 {
-    let metadata = delivery.try_outcome().unwrap().unwrap();
-    metadata.offset.unwrap()
+/// What is told of a record that lies at this offset.
+fn told(record: &Written, offset: i64) -> (Option<i64>, i64, [Option<usize>; 2]) {
+    let sizes = [&record.key, &record.value].map(|part| part.as_ref().map(Vec::len));
+    (Some(offset), record.timestamp, sizes)
+}
+
+fn tells(metadata: &RecordMetadata) -> (Option<i64>, i64, [Option<usize>; 2]) {
+    let sizes = [
+        metadata.serialized_key_size(),
+        metadata.serialized_value_size(),
+    ];
+    (metadata.offset, metadata.timestamp, sizes)
 }
 
 /// Splits until nothing can be split by these sizes.
@@ -162,7 +172,9 @@ proptest! {
         }
         prop_assert_eq!(counted, unobserved);
         for (delivery, index) in kept {
-            prop_assert_eq!(offset(&delivery), 1000 + index);
+            let metadata = delivery.try_outcome().unwrap().unwrap();
+            let expected = told(&records[index as usize], 1000 + index);
+            prop_assert_eq!(tells(&metadata), expected);
         }
     }
 
@@ -206,7 +218,7 @@ proptest! {
             match delivery.try_outcome().unwrap() {
                 Ok(metadata) => {
                     prop_assert!(!is_culprit(index));
-                    prop_assert_eq!(metadata.offset, Some(next));
+                    prop_assert_eq!(tells(&metadata), told(&records[index], next));
                     next += 1;
                 }
                 Err(error) => match error.kind() {
