@@ -186,7 +186,8 @@ impl Accumulator {
     }
 
     /// `chosen` is what a partitioner chose for the record at an earlier try.
-    #[inline(always)]
+    // Once for each clock: whoever calls it, the compiler inlines all steps here, which have no other caller.
+    #[inline(never)]
     fn enqueue(
         &self,
         clock: &impl Clock,

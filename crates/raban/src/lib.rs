@@ -47,6 +47,7 @@
 //! `uuid` serializes that crate's type, `embedded` adds the broker.
 #![deny(unsafe_code)]
 
+mod accept;
 mod admin;
 pub mod blocking;
 mod builder;

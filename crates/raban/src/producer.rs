@@ -1,23 +1,20 @@
 //! The producer that applications hold: records go in, deliveries come out.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use raban_core::config::Settings;
 use raban_core::{
     Accumulator, CallbackSlot, ClientInstanceIdError, EnqueueError, EnqueueWait, ErrorKind,
-    InstanceIdWait, Metrics, NewRecord, PartitionInfo, ProduceError, Purge, RecordMetadata,
+    InstanceIdWait, Metrics, PartitionInfo, ProduceError, Purge, RecordMetadata,
 };
 use raban_protocol::primitives::Uuid;
 
-use crate::blocking::{self, wait_for};
+use crate::blocking;
 use crate::builder::{Builder, Keep, StartError};
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
@@ -25,9 +22,6 @@ use crate::delivery::Delivery;
 use crate::record::Record;
 use crate::topic::Topic;
 
-/// Records that a loop may enqueue without a wait before it lets the executor's other tasks run: some 0.2 ms of work. Each time
-/// an executor may wake another of its threads, which takes the task over.
-const YIELD_EVERY: u32 = 1024;
 /// Deliveries that `send_many` holds at a time.
 const MANY_UNSETTLED: usize = 1 << 18;
 
@@ -349,75 +343,6 @@ pub(crate) struct Shared {
     pub(crate) _keep: Keep,
 }
 
-impl Shared {
-    pub(crate) fn accept<'a>(
-        &'a self,
-        topic: &'a Arc<raban_core::Topic>,
-        record: NewRecord<'a>,
-    ) -> Accept<'a> {
-        Accept {
-            shared: self,
-            topic,
-            record,
-            wait: EnqueueWait::default(),
-            may_yield: true,
-        }
-    }
-
-    /// Accepts a record on a thread that waits for this alone.
-    #[inline]
-    pub(crate) fn accept_blocking(
-        &self,
-        topic: &Arc<raban_core::Topic>,
-        record: &NewRecord<'_>,
-    ) -> Result<Delivery, EnqueueError> {
-        let mut wait = EnqueueWait::default();
-        let mut poll = |cx: &mut Context<'_>| {
-            let clock = &self.clock;
-            self.accumulator
-                .poll_enqueue(cx, clock, topic, record, &mut wait)
-        };
-        // Mostly there is nothing to wait for. Left to `wait_for`, which does the same, it costs a tenth more.
-        let mut at_once = Context::from_waker(Waker::noop());
-        let accepted = match poll(&mut at_once) {
-            Poll::Ready(accepted) => accepted,
-            Poll::Pending => wait_for(poll_fn(poll)),
-        };
-        accepted.map(Delivery)
-    }
-
-    /// Accepts a record that the interceptors have seen, and lets them hear if it isn't.
-    pub(crate) async fn accept_seen(
-        &self,
-        record: &Record<'_>,
-        callback: Option<&CallbackSlot>,
-    ) -> Result<Delivery, EnqueueError> {
-        let new = NewRecord {
-            callback,
-            ..record.as_new()
-        };
-        let accepted = match self.accumulator.topic(record.topic()) {
-            Ok(topic) => self.accept(&topic, new).await,
-            Err(error) => Err(error),
-        };
-        accepted.inspect_err(|error| self.callbacks.refused(new.tag, error))
-    }
-
-    pub(crate) fn try_accept(
-        &self,
-        topic: &Arc<raban_core::Topic>,
-        record: &NewRecord<'_>,
-    ) -> Result<Delivery, TryEnqueueError<()>> {
-        use raban_core::TryEnqueueError as Refused;
-        match self.accumulator.try_enqueue(&self.clock, topic, record) {
-            Ok(delivery) => Ok(Delivery(delivery)),
-            Err(Refused::Full) => Err(TryEnqueueError::Full(())),
-            Err(Refused::MetadataPending) => Err(TryEnqueueError::MetadataPending(())),
-            Err(Refused::Failed(error)) => Err(TryEnqueueError::Failed(error)),
-        }
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         if !self.accumulator.is_closed() {
@@ -430,45 +355,6 @@ impl Drop for Shared {
             self.accumulator
                 .close(self.clock.now(), self.delivery_timeout),
         );
-    }
-}
-
-/// A record on its way to acceptance.
-pub(crate) struct Accept<'a> {
-    shared: &'a Shared,
-    topic: &'a Arc<raban_core::Topic>,
-    record: NewRecord<'a>,
-    wait: EnqueueWait,
-    may_yield: bool,
-}
-
-thread_local! {
-    /// Records accepted on this thread since one had to wait.
-    static WITHOUT_WAIT: Cell<u32> = const { Cell::new(0) };
-}
-
-impl Future for Accept<'_> {
-    type Output = Result<Delivery, EnqueueError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if std::mem::take(&mut this.may_yield) {
-            let without_wait = WITHOUT_WAIT.get() + 1;
-            WITHOUT_WAIT.set(without_wait % YIELD_EVERY);
-            if without_wait == YIELD_EVERY {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        }
-        let clock = &this.shared.clock;
-        let polled = this.shared.accumulator.poll_enqueue(
-            cx,
-            clock,
-            this.topic,
-            &this.record,
-            &mut this.wait,
-        );
-        polled.map_ok(Delivery)
     }
 }
 

@@ -60,7 +60,7 @@ pub trait Serializer<T: ?Sized>: Send + Sync {
     ) -> Result<(), SerializeError>;
 
     /// The bytes of `value`, where it holds them as they are sent: then [`serialize`](Self::serialize) isn't
-    /// called, and they are copied once, into their batch.
+    /// called, and they are copied once, into their batch. It may be asked more than once.
     fn as_bytes<'v>(&self, value: &'v T) -> Option<&'v [u8]> {
         let _ = value;
         None

@@ -3,9 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 
-use raban_core::{EnqueueError, ErrorKind, Header, NewRecord, ProduceError, RecordMetadata};
+use raban_core::{
+    EnqueueError, EnqueueWait, ErrorKind, Header, NewRecord, ProduceError, RecordMetadata,
+};
 
+use crate::accept::let_others_run;
 use crate::blocking::{self, wait_for};
 use crate::delivery::Delivery;
 use crate::producer::{Producer, TryEnqueueError};
@@ -252,33 +256,59 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     /// # Errors
     /// As [`Topic::enqueue`].
     pub async fn enqueue(mut self) -> Result<Delivery, EnqueueError> {
-        let handle = self.topic;
-        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let mut scratch = Scratch::default();
-        let record = if handle.waits() {
-            self.serialize_later(&mut scratch).await?
-        } else {
-            self.serialize(&mut scratch)?
-        };
-        if handle.producer.shared.callbacks.interceptors.is_empty() {
-            return handle.producer.shared.accept(topic, record).await;
+        let_others_run().await;
+        let mut begun = Begun::default();
+        match self.enqueue_at_once(&mut begun) {
+            Poll::Ready(accepted) => accepted,
+            // Apart, so that the future of a record that has nothing to wait for is small.
+            Poll::Pending => Box::pin(self.enqueue_later(begun)).await,
         }
-        let record = Record::of(&handle.name, &record);
-        handle.producer.enqueue(record).await
     }
 
     /// As [`Self::enqueue`], for a thread that waits for this alone.
     #[inline(always)]
     pub(crate) fn enqueue_blocking(mut self) -> Result<Delivery, EnqueueError> {
+        let mut begun = Begun::default();
+        match self.enqueue_at_once(&mut begun) {
+            Poll::Ready(accepted) => accepted,
+            Poll::Pending => wait_for(self.enqueue_later(begun)),
+        }
+    }
+
+    /// Enqueues it if there is nothing to wait for; else [`Self::enqueue_later`] goes on with what is begun.
+    #[inline(always)]
+    fn enqueue_at_once(&mut self, begun: &mut Begun) -> Poll<Result<Delivery, EnqueueError>> {
         let handle = self.topic;
         let shared = &handle.producer.shared;
         if handle.waits() || !shared.callbacks.interceptors.is_empty() {
-            return wait_for(self.enqueue());
+            return Poll::Pending;
         }
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let mut scratch = Scratch::default();
-        let record = self.serialize(&mut scratch)?;
-        shared.accept_blocking(topic, &record)
+        let record = self.serialize(&mut begun.scratch)?;
+        begun.serialized = true;
+        shared.accept_at_once(topic, &record, &mut begun.wait)
+    }
+
+    async fn enqueue_later(mut self, begun: Begun) -> Result<Delivery, EnqueueError> {
+        let handle = self.topic;
+        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
+        let Begun {
+            mut scratch,
+            serialized,
+            wait,
+        } = begun;
+        let record = if serialized {
+            self.serialized(&scratch)
+        } else if handle.waits() {
+            self.serialize_later(&mut scratch).await?
+        } else {
+            self.serialize(&mut scratch)?
+        };
+        if handle.producer.shared.callbacks.interceptors.is_empty() {
+            return handle.producer.shared.accept(topic, &record, wait).await;
+        }
+        let record = Record::of(&handle.name, &record);
+        handle.producer.enqueue(record).await
     }
 
     /// The same record for threads that may block.
@@ -324,15 +354,20 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
             let serialized = handle.value.now(&mut context, value, scratch.value());
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
-        Ok(NewRecord {
-            partition: self.partition,
-            timestamp: self.timestamp,
-            key: key.map(|_| key_bytes.unwrap_or(&scratch.key)),
-            value: value.map(|_| value_bytes.unwrap_or(&scratch.value)),
-            headers: &self.headers,
-            tag: self.tag,
-            callback: None,
-        })
+        Ok(self.new_record(
+            key.map(|_| key_bytes.unwrap_or(&scratch.key)),
+            value.map(|_| value_bytes.unwrap_or(&scratch.value)),
+        ))
+    }
+
+    /// What [`Self::serialize`] made.
+    fn serialized<'s>(&'s self, scratch: &'s Scratch) -> NewRecord<'s> {
+        let handle = self.topic;
+        let (key, value) = (self.key.nullable(), self.value.nullable());
+        self.new_record(
+            key.map(|key| handle.key.as_bytes(key).unwrap_or(&scratch.key)),
+            value.map(|value| handle.value.as_bytes(value).unwrap_or(&scratch.value)),
+        )
     }
 
     async fn serialize_later<'s>(
@@ -354,15 +389,20 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
                 .await;
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
-        Ok(NewRecord {
+        Ok(self.new_record(key.map(|_| &*scratch.key), value.map(|_| &*scratch.value)))
+    }
+
+    #[inline]
+    fn new_record<'s>(&'s self, key: Option<&'s [u8]>, value: Option<&'s [u8]>) -> NewRecord<'s> {
+        NewRecord {
             partition: self.partition,
             timestamp: self.timestamp,
-            key: key.map(|_| &*scratch.key),
-            value: value.map(|_| &*scratch.value),
+            key,
+            value,
             headers: &self.headers,
             tag: self.tag,
             callback: None,
-        })
+        }
     }
 }
 
@@ -375,6 +415,14 @@ impl<K: ?Sized, V: ?Sized, GK, GV> fmt::Debug for TopicRecord<'_, K, V, GK, GV> 
             .field("headers", &self.headers)
             .finish_non_exhaustive()
     }
+}
+
+/// How far a record came that couldn't be accepted at once.
+#[derive(Default)]
+struct Begun {
+    scratch: Scratch,
+    serialized: bool,
+    wait: EnqueueWait,
 }
 
 fn failed(part: RecordPart, error: &crate::SerializeError) -> EnqueueError {

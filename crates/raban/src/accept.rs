@@ -1,0 +1,123 @@
+//! How a record comes to be accepted: at once, as nearly all are, or after a wait for memory or metadata.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use raban_core::{CallbackSlot, EnqueueError, EnqueueWait, NewRecord};
+
+use crate::blocking::wait_for;
+use crate::delivery::Delivery;
+use crate::producer::{Shared, TryEnqueueError};
+use crate::record::Record;
+
+/// Records that a loop may enqueue without a wait before it lets the executor's other tasks run: some 0.2 ms of work. Each time
+/// an executor may wake another of its threads, which takes the task over.
+const YIELD_EVERY: u32 = 1024;
+
+thread_local! {
+    /// Records accepted on this thread since it let other tasks run.
+    static SINCE_YIELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// To be awaited before each record: once in a while the executor's other tasks run.
+pub(crate) fn let_others_run() -> impl Future<Output = ()> {
+    let mut counted = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut counted, true) {
+            return Poll::Ready(());
+        }
+        let since = SINCE_YIELD.get() + 1;
+        SINCE_YIELD.set(since % YIELD_EVERY);
+        if since < YIELD_EVERY {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+impl Shared {
+    #[inline]
+    fn poll_accept(
+        &self,
+        cx: &mut Context<'_>,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let polled = self
+            .accumulator
+            .poll_enqueue(cx, &self.clock, topic, record, wait);
+        polled.map_ok(Delivery)
+    }
+
+    /// Accepts a record that has nothing to wait for. Else [`Self::accept`] has to go on with what is noted in `wait`.
+    #[inline]
+    pub(crate) fn accept_at_once(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Poll<Result<Delivery, EnqueueError>> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.poll_accept(&mut nobody, topic, record, wait)
+    }
+
+    pub(crate) async fn accept(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+        mut wait: EnqueueWait,
+    ) -> Result<Delivery, EnqueueError> {
+        poll_fn(|cx| self.poll_accept(cx, topic, record, &mut wait)).await
+    }
+
+    /// Accepts a record on a thread that waits for this alone.
+    pub(crate) fn accept_blocking(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+    ) -> Result<Delivery, EnqueueError> {
+        let mut wait = EnqueueWait::default();
+        match self.accept_at_once(topic, record, &mut wait) {
+            Poll::Ready(accepted) => accepted,
+            Poll::Pending => wait_for(self.accept(topic, record, wait)),
+        }
+    }
+
+    /// Accepts a record that the interceptors have seen, and lets them hear if it isn't.
+    pub(crate) async fn accept_seen(
+        &self,
+        record: &Record<'_>,
+        callback: Option<&CallbackSlot>,
+    ) -> Result<Delivery, EnqueueError> {
+        let new = NewRecord {
+            callback,
+            ..record.as_new()
+        };
+        let accepted = match self.accumulator.topic(record.topic()) {
+            Ok(topic) => {
+                let_others_run().await;
+                self.accept(&topic, &new, EnqueueWait::default()).await
+            }
+            Err(error) => Err(error),
+        };
+        accepted.inspect_err(|error| self.callbacks.refused(new.tag, error))
+    }
+
+    pub(crate) fn try_accept(
+        &self,
+        topic: &Arc<raban_core::Topic>,
+        record: &NewRecord<'_>,
+    ) -> Result<Delivery, TryEnqueueError<()>> {
+        use raban_core::TryEnqueueError as Refused;
+        match self.accumulator.try_enqueue(&self.clock, topic, record) {
+            Ok(delivery) => Ok(Delivery(delivery)),
+            Err(Refused::Full) => Err(TryEnqueueError::Full(())),
+            Err(Refused::MetadataPending) => Err(TryEnqueueError::MetadataPending(())),
+            Err(Refused::Failed(error)) => Err(TryEnqueueError::Failed(error)),
+        }
+    }
+}
