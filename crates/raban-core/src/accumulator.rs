@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use raban_protocol::compression::Compression;
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::{HEADER_LEN, RecordRef, record_upper_bound};
+use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordRef};
 
 use self::blocked::Blocked;
 pub use self::blocked::EnqueueWait;
@@ -203,11 +203,11 @@ impl Accumulator {
         let candidate = Candidate {
             now: now.instant,
             timestamp: record.timestamp.unwrap_or(now.wall_ms),
-            record: RecordRef {
+            record: Measured::new(RecordRef {
                 key: record.key,
                 value: record.value,
                 headers: record.headers,
-            },
+            }),
             tag: record.tag,
             callback: record.callback,
         };
@@ -258,7 +258,7 @@ impl Accumulator {
         candidate: &Candidate<'_>,
         call: Option<WaitId>,
     ) -> Result<Delivery, Box<Blocked>> {
-        let (timestamp, record) = (candidate.timestamp, &candidate.record);
+        let (timestamp, record) = (candidate.timestamp, candidate.record);
         let partition = chosen.partition;
         let batch_size = self.batch_limit(topic, partition);
         loop {
@@ -311,7 +311,7 @@ impl Accumulator {
         call: Option<WaitId>,
     ) -> Result<Room, Box<Blocked>> {
         let open = state.open.as_ref().expect("the caller opened it");
-        let bytes = open.encoded_len(candidate.timestamp, &candidate.record);
+        let bytes = open.encoded_len(candidate.timestamp, candidate.record);
         let len = open.len() + bytes;
         let limit = if len < batch_size {
             batch_size
@@ -542,7 +542,7 @@ struct Candidate<'a> {
     /// Half a millisecond ago at most.
     now: Instant,
     timestamp: i64,
-    record: RecordRef<'a>,
+    record: Measured<'a>,
     tag: u64,
     callback: Option<&'a CallbackSlot>,
 }
@@ -551,7 +551,7 @@ impl Candidate<'_> {
     /// The most bytes that it may come to, with its batch's header.
     #[inline]
     fn most(&self) -> usize {
-        record_upper_bound(&self.record)
+        self.record.upper_bound()
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use raban_protocol::compression::Codec;
 use raban_protocol::primitives::Records;
-use raban_protocol::record_batch::{HEADER_LEN, RecordRef, RecordsBuilder, SealedRecords};
+use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordsBuilder, SealedRecords};
 
 pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
@@ -73,7 +73,7 @@ impl OpenBatch {
 
     /// Bytes that the record would add.
     #[inline]
-    pub(crate) fn encoded_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+    pub(crate) fn encoded_len(&self, timestamp: i64, record: Measured<'_>) -> usize {
         self.records.encoded_len(timestamp, record)
     }
 
@@ -98,11 +98,11 @@ impl OpenBatch {
     pub(crate) fn append(
         &mut self,
         timestamp: i64,
-        record: &RecordRef<'_>,
+        record: Measured<'_>,
         note: Option<(u64, Option<Callback>)>,
     ) -> Delivery {
         let index = self.records.append(timestamp, record);
-        self.facts.push(Facts::new(timestamp, record));
+        self.facts.push(Facts::new(timestamp, record.record()));
         if let Some((tag, callback)) = note {
             self.notes.push(Note {
                 index,

@@ -52,18 +52,49 @@ pub struct RecordRef<'a> {
     pub headers: Headers<'a>,
 }
 
-impl RecordRef<'_> {
+/// A record to append whose bytes are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    record: RecordRef<'a>,
     /// Bytes of key, value and headers with their lengths: what doesn't depend on the place in the batch.
-    #[inline(always)]
-    fn payload_len(&self) -> usize {
-        let mut len = nullable_len(self.key)
-            + nullable_len(self.value)
-            + varint_len(record_int(self.headers.len()));
-        for header in self.headers {
+    payload_len: usize,
+}
+
+impl<'a> Measured<'a> {
+    /// Counts once what is asked for more than once.
+    #[inline]
+    pub fn new(record: RecordRef<'a>) -> Self {
+        let mut len = nullable_len(record.key)
+            + nullable_len(record.value)
+            + varint_len(record_int(record.headers.len()));
+        for header in record.headers {
             len += nullable_len(Some(header.key.as_bytes()));
             len += nullable_len(header.value.as_deref());
         }
-        len
+        Self {
+            record,
+            payload_len: len,
+        }
+    }
+
+    /// The most that a batch of this record alone can take, uncompressed, in bytes.
+    ///
+    /// This is the size that Kafka's producer compares with `max.request.size` and `buffer.memory`.
+    #[inline]
+    pub fn upper_bound(&self) -> usize {
+        HEADER_LEN + MAX_RECORD_OVERHEAD + self.payload_len
+    }
+
+    /// The record itself.
+    #[inline]
+    pub fn record(&self) -> &RecordRef<'a> {
+        &self.record
+    }
+}
+
+impl<'a> From<&RecordRef<'a>> for Measured<'a> {
+    fn from(record: &RecordRef<'a>) -> Self {
+        Self::new(*record)
     }
 }
 
@@ -91,14 +122,6 @@ impl Record {
             headers: &self.headers,
         }
     }
-}
-
-/// The most that a batch of this record alone can take, uncompressed, in bytes.
-///
-/// This is the size that Kafka's producer compares with `max.request.size` and `buffer.memory`.
-#[inline]
-pub fn record_upper_bound(record: &RecordRef<'_>) -> usize {
-    HEADER_LEN + MAX_RECORD_OVERHEAD + record.payload_len()
 }
 
 /// A length as records write it.
@@ -212,7 +235,13 @@ mod tests {
             headers: &headers,
         };
         // 61 + 21, null key, 2 + 100 bytes of value, one header: count, 1 + 1 bytes of key, null value.
-        assert_eq!(record_upper_bound(&record), 61 + 21 + 1 + 102 + 1 + 2 + 1);
-        assert_eq!(record_upper_bound(&RecordRef::default()), 61 + 21 + 3);
+        assert_eq!(
+            Measured::new(record).upper_bound(),
+            61 + 21 + 1 + 102 + 1 + 2 + 1
+        );
+        assert_eq!(
+            Measured::new(RecordRef::default()).upper_bound(),
+            61 + 21 + 3
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the counter is watched before its rate is trusted.
-const WATCHED: Duration = Duration::from_millis(100);
+const WATCHED: Duration = Duration::from_millis(10);
 
 /// An instant, and the counter after it; `None` where the counter isn't used.
 static START: OnceLock<Option<(Instant, u64)>> = OnceLock::new();

@@ -4,23 +4,26 @@ use bytes::{Bytes, BytesMut};
 
 use super::checksum::Suffix;
 use super::header::CRC_COVERS_FROM;
-use super::varint::{MAX_VARINT_LEN, MAX_VARLONG_LEN, Prefix, varint_len, varlong_len};
-use super::{BatchError, BatchHeader, HEADER_LEN, MAGIC, RecordReader, RecordRef, record_int};
+use super::varint::{Output, varint_len, varlong_len};
+use super::{BatchError, BatchHeader, HEADER_LEN, MAGIC, Measured, RecordReader, record_int};
 use crate::compression::{Codec, Compression, CompressionError};
 use crate::primitives::Records;
 
 /// What a producer writes where the broker will put the epoch of the leader.
 const NO_LEADER_EPOCH: i32 = -1;
 
-/// Record length, attributes, timestamp and offset deltas, key length.
-const PREFIX_LEN: usize = MAX_VARINT_LEN + 1 + MAX_VARLONG_LEN + 2 * MAX_VARINT_LEN;
+/// The buffer is filled with zeros so many bytes ahead, which costs less than as many for each record.
+const AHEAD: usize = 1024;
 
 /// The records of an open batch, encoded into one buffer as they are appended.
 ///
 /// Timestamps are counted from the first record's, offsets from 0.
 #[derive(Debug)]
 pub struct RecordsBuilder {
+    /// The records, and behind them what is zeroed for further ones.
     buffer: BytesMut,
+    /// Bytes of the records.
+    len: usize,
     count: u32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -32,6 +35,7 @@ impl RecordsBuilder {
         buffer.clear();
         Self {
             buffer,
+            len: 0,
             count: 0,
             base_timestamp: -1,
             max_timestamp: -1,
@@ -40,17 +44,17 @@ impl RecordsBuilder {
 
     /// Bytes that [`append`](Self::append) would add now for this record.
     #[inline]
-    pub fn encoded_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
-        let body = self.body_len(timestamp, record);
+    pub fn encoded_len<'r>(&self, timestamp: i64, record: impl Into<Measured<'r>>) -> usize {
+        let body = self.body_len(timestamp, &record.into());
         varint_len(record_int(body)) + body
     }
 
     /// Bytes of the record after its length.
     #[inline]
-    fn body_len(&self, timestamp: i64, record: &RecordRef<'_>) -> usize {
+    fn body_len(&self, timestamp: i64, record: &Measured<'_>) -> usize {
         1 + varlong_len(self.timestamp_delta(timestamp))
             + varint_len(self.count as i32)
-            + record.payload_len()
+            + record.payload_len
     }
 
     #[inline]
@@ -67,60 +71,55 @@ impl RecordsBuilder {
     ///
     /// If the record takes 2 GiB or the batch has 2^31 - 1 records, which no limit of Kafka's lets come here.
     #[inline]
-    pub fn append(&mut self, timestamp: i64, record: &RecordRef<'_>) -> u32 {
+    pub fn append<'r>(&mut self, timestamp: i64, record: impl Into<Measured<'r>>) -> u32 {
+        let measured = record.into();
+        let record = &measured.record;
         let index = self.count;
         assert!(
             index < i32::MAX as u32,
             "a batch counts its records in 31 bits"
         );
-        let body = self.body_len(timestamp, record);
+        let body = self.body_len(timestamp, &measured);
         let record_len = record_int(body);
-        // Once for the whole record, and exactly: a buffer that has the room must not grow.
-        self.buffer.reserve(varint_len(record_len) + body);
-
-        let mut prefix = Prefix::<PREFIX_LEN>::new();
-        prefix.put_varint(record_len);
-        prefix.put_u8(0);
-        prefix.put_varlong(self.timestamp_delta(timestamp));
-        prefix.put_varint(index as i32);
-        prefix.put_varint(nullable_int(record.key));
-        self.buffer.extend_from_slice(prefix.as_slice());
-        self.buffer
-            .extend_from_slice(record.key.unwrap_or_default());
-        self.put_nullable(record.value);
-        self.put_varint(record_int(record.headers.len()));
-        for header in record.headers {
-            self.put_nullable(Some(header.key.as_bytes()));
-            self.put_nullable(header.value.as_deref());
+        let end = self.len + varint_len(record_len) + body;
+        if end > self.buffer.len() {
+            self.zero_ahead(end);
         }
 
+        let mut out = Output::new(&mut self.buffer[self.len..end]);
+        out.put_varint(record_len);
+        out.put_u8(0);
         if index == 0 {
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
-        } else {
-            self.max_timestamp = self.max_timestamp.max(timestamp);
         }
+        out.put_varlong(timestamp.wrapping_sub(self.base_timestamp));
+        out.put_varint(index as i32);
+        out.put_nullable(record.key);
+        out.put_nullable(record.value);
+        out.put_varint(record_int(record.headers.len()));
+        for header in record.headers {
+            out.put_nullable(Some(header.key.as_bytes()));
+            out.put_nullable(header.value.as_deref());
+        }
+
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        self.len = end;
         self.count = index + 1;
         index
     }
 
-    #[inline]
-    fn put_varint(&mut self, value: i32) {
-        let mut prefix = Prefix::<MAX_VARINT_LEN>::new();
-        prefix.put_varint(value);
-        self.buffer.extend_from_slice(prefix.as_slice());
-    }
-
-    #[inline]
-    fn put_nullable(&mut self, bytes: Option<&[u8]>) {
-        self.put_varint(nullable_int(bytes));
-        self.buffer.extend_from_slice(bytes.unwrap_or_default());
+    #[cold]
+    fn zero_ahead(&mut self, end: usize) {
+        // Not beyond what there is: a buffer that has the room must not grow.
+        let ahead = (end + AHEAD).min(self.buffer.capacity());
+        self.buffer.resize(end.max(ahead), 0);
     }
 
     /// Bytes of the records so far, uncompressed, without the batch's header of [`HEADER_LEN`].
     #[inline]
     pub fn len(&self) -> usize {
-        self.buffer.len()
+        self.len
     }
 
     /// Bytes that the buffer holds or can take before it grows.
@@ -132,7 +131,7 @@ impl RecordsBuilder {
     /// Moves the records to `buffer`, which is cleared first, and gives back the one that held them.
     pub fn move_to(&mut self, mut buffer: BytesMut) -> BytesMut {
         buffer.clear();
-        buffer.extend_from_slice(&self.buffer);
+        buffer.extend_from_slice(&self.buffer[..self.len]);
         std::mem::replace(&mut self.buffer, buffer)
     }
 
@@ -171,12 +170,13 @@ impl RecordsBuilder {
     ///
     /// If nothing was appended: a producer never sends an empty batch.
     pub fn seal(
-        self,
+        mut self,
         codec: &Codec,
         mut scratch: BytesMut,
     ) -> Result<(SealedRecords, Option<BytesMut>), CompressionError> {
         assert!(self.count > 0, "an empty batch can't be sealed");
-        let uncompressed_len = self.buffer.len();
+        let uncompressed_len = self.len;
+        self.buffer.truncate(uncompressed_len);
         scratch.clear();
         let (body, mut spare) = if codec.compression() == Compression::None {
             (self.buffer, scratch)
@@ -196,11 +196,6 @@ impl RecordsBuilder {
         };
         Ok((sealed, (spare.capacity() > 0).then_some(spare)))
     }
-}
-
-#[inline]
-fn nullable_int(bytes: Option<&[u8]>) -> i32 {
-    bytes.map_or(-1, |bytes| record_int(bytes.len()))
 }
 
 /// The records of a batch that takes no more: compressed and checksummed, waiting for a header.

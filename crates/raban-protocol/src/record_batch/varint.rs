@@ -1,9 +1,9 @@
 //! Zigzag varints of records: a record spends most of its few overhead bytes on them.
 //!
-//! They are written into a small array on the stack ([`Prefix`]), so that a record costs a handful of copies into
-//! the batch and no check per byte.
+//! They are written where they belong ([`Output`]): put together elsewhere and copied, they would be read before the processor has
+//! done with writing them.
 
-use super::BatchError;
+use super::{BatchError, record_int};
 
 /// Bytes of the longest varint of 32 bits.
 pub(super) const MAX_VARINT_LEN: usize = 5;
@@ -35,50 +35,71 @@ pub(super) const fn varlong_len(value: i64) -> usize {
     (bits * 9 + 64) / 64
 }
 
-/// A few varints put together on the stack before they are copied into the batch at once.
-pub(super) struct Prefix<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
+/// Writes a record into the bytes counted for it.
+pub(super) struct Output<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
 }
 
-impl<const N: usize> Prefix<N> {
+impl<'a> Output<'a> {
     #[inline]
-    pub(super) const fn new() -> Self {
-        Self {
-            bytes: [0; N],
-            len: 0,
-        }
+    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, at: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        let end = self.at + N;
+        self.bytes[self.at..end].copy_from_slice(&bytes);
+        self.at = end;
+    }
+
+    #[inline(always)]
     pub(super) fn put_u8(&mut self, byte: u8) {
-        self.bytes[self.len] = byte;
-        self.len += 1;
+        self.put([byte]);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_varint(&mut self, value: i32) {
-        let mut rest = zigzag(value);
-        while rest >= 0x80 {
-            self.put_u8(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.put_u8(rest as u8);
+        self.put_unsigned(u64::from(zigzag(value)));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_varlong(&mut self, value: i64) {
-        let mut rest = zigzag_long(value);
-        while rest >= 0x80 {
-            self.put_u8(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.put_u8(rest as u8);
+        self.put_unsigned(zigzag_long(value));
     }
 
-    #[inline]
-    pub(super) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    #[inline(always)]
+    fn put_unsigned(&mut self, value: u64) {
+        // Nearly all are so short, and done without a loop.
+        if value < 0x80 {
+            self.put([value as u8]);
+        } else if value < 0x4000 {
+            self.put([value as u8 | 0x80, (value >> 7) as u8]);
+        } else {
+            self.put_long(value);
+        }
+    }
+
+    #[inline(never)]
+    fn put_long(&mut self, mut rest: u64) {
+        while rest >= 0x80 {
+            self.put([rest as u8 | 0x80]);
+            rest >>= 7;
+        }
+        self.put([rest as u8]);
+    }
+
+    /// The length, -1 for null, and the bytes.
+    #[inline(always)]
+    pub(super) fn put_nullable(&mut self, bytes: Option<&[u8]>) {
+        let Some(bytes) = bytes else {
+            return self.put_varint(-1);
+        };
+        self.put_varint(record_int(bytes.len()));
+        let end = self.at + bytes.len();
+        self.bytes[self.at..end].copy_from_slice(bytes);
+        self.at = end;
     }
 }
 
@@ -122,15 +143,19 @@ mod tests {
     use proptest::prelude::*;
 
     fn bytes_of(value: i32) -> Vec<u8> {
-        let mut prefix = Prefix::<MAX_VARINT_LEN>::new();
-        prefix.put_varint(value);
-        prefix.as_slice().to_vec()
+        let mut bytes = [0; MAX_VARINT_LEN];
+        let mut out = Output::new(&mut bytes);
+        out.put_varint(value);
+        let len = out.at;
+        bytes[..len].to_vec()
     }
 
     fn bytes_of_long(value: i64) -> Vec<u8> {
-        let mut prefix = Prefix::<MAX_VARLONG_LEN>::new();
-        prefix.put_varlong(value);
-        prefix.as_slice().to_vec()
+        let mut bytes = [0; MAX_VARLONG_LEN];
+        let mut out = Output::new(&mut bytes);
+        out.put_varlong(value);
+        let len = out.at;
+        bytes[..len].to_vec()
     }
 
     #[test]

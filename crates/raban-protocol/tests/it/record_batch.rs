@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use raban_protocol::compression::{Codec, Compression};
 use raban_protocol::primitives::Records;
 use raban_protocol::record_batch::{
-    BatchError, BatchHeader, HEADER_LEN, Header, Record, RecordBatch, RecordReader, RecordRef,
-    RecordsBuilder, record_upper_bound, split_batches, verify_crc,
+    BatchError, BatchHeader, HEADER_LEN, Header, Measured, Record, RecordBatch, RecordReader,
+    RecordRef, RecordsBuilder, split_batches, verify_crc,
 };
 
 const LIMIT: usize = 1 << 20;
@@ -263,7 +263,7 @@ proptest! {
             let expected = builder.encoded_len(record.timestamp, &record.as_ref());
             builder.append(record.timestamp, &record.as_ref());
             prop_assert_eq!(builder.len() - before, expected);
-            prop_assert!(HEADER_LEN + expected <= record_upper_bound(&record.as_ref()));
+            prop_assert!(HEADER_LEN + expected <= Measured::new(record.as_ref()).upper_bound());
         }
         prop_assert_eq!(builder.count() as usize, records.len());
     }

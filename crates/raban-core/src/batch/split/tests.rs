@@ -60,7 +60,7 @@ fn batch_of(records: &[Written], codec: &Codec) -> (SealedBatch, Vec<Delivery>) 
             value: record.value.as_deref(),
             headers: &record.headers,
         };
-        open.append(record.timestamp, &bytes, None)
+        open.append(record.timestamp, (&bytes).into(), None)
     };
     let deliveries = records.iter().map(append).collect();
     let sealed = open.seal(codec, Instant::default(), None).unwrap();
