@@ -238,6 +238,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     }
 
     /// As [`Record::tag`].
+    #[inline(always)]
     pub fn tag(mut self, tag: u64) -> Self {
         self.tag = tag;
         self
@@ -312,6 +313,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     }
 
     /// The same record for threads that may block.
+    #[inline(always)]
     pub fn blocking(self) -> blocking::TopicRecord<'r, K, V, GK, GV> {
         blocking::TopicRecord(self)
     }
@@ -333,7 +335,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         tried.map_err(|refused| refused.map(drop))
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize<'s>(
         &'s mut self,
         scratch: &'s mut Scratch,
@@ -392,7 +394,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         Ok(self.new_record(key.map(|_| &*scratch.key), value.map(|_| &*scratch.value)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn new_record<'s>(&'s self, key: Option<&'s [u8]>, value: Option<&'s [u8]>) -> NewRecord<'s> {
         NewRecord {
             partition: self.partition,
