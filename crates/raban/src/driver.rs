@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use raban_core::{Action, CloseReason, ConnectError, ConnectionId, Instant, Level, Now, Sender};
-use tokio::time::Sleep;
+use raban_core::{Action, CloseReason, ConnectError, ConnectionId, Level, Now, Sender};
 
 use crate::builder::Keep;
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::signal::{Flag, Signal};
+use crate::timer::Timer;
 use crate::transport::{Connection, Stream};
 
 /// Turns of the loop before the runtime looks for new readiness of the sockets.
@@ -251,47 +251,6 @@ impl Slot {
                 let written = connection.poll_write(cx);
                 written.map(|token| token.map_or_else(Progress::Closed, Progress::Written))
             }
-        }
-    }
-}
-
-/// The sender's next deadline. Re-armed only when it comes nearer: one that moves away costs a
-/// look when it would have been due.
-struct Timer {
-    flag: Arc<Flag>,
-    waker: Waker,
-    sleep: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
-}
-
-impl Timer {
-    fn new(signal: &Arc<Signal>) -> Self {
-        let flag = Flag::raised(signal);
-        Self {
-            waker: Waker::from(Arc::clone(&flag)),
-            flag,
-            sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
-            armed: None,
-        }
-    }
-
-    fn arm(&mut self, deadline: Option<Instant>, clock: &Clock) {
-        if self.flag.lower() {
-            self.armed = None;
-        }
-        let Some(deadline) = deadline else { return };
-        if self.armed.is_some_and(|armed| armed <= deadline) {
-            return;
-        }
-        // Beyond what the system's clock can tell is never.
-        let Some(at) = clock.to_system(deadline) else {
-            return;
-        };
-        self.sleep.as_mut().reset(at.into());
-        let cx = &mut Context::from_waker(&self.waker);
-        match self.sleep.as_mut().poll(cx) {
-            Poll::Pending => self.armed = Some(deadline),
-            Poll::Ready(()) => self.flag.raise(),
         }
     }
 }

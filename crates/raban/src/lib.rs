@@ -67,6 +67,7 @@ mod resolver;
 mod serializer;
 mod signal;
 mod ticks;
+mod timer;
 mod topic;
 mod trace_context;
 mod transport;
