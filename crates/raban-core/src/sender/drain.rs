@@ -117,7 +117,9 @@ impl Sender {
             (Front::Sealed, _) => Readiness::Ready,
             (Front::Open, Some(open)) => {
                 let at = open.opened + linger;
-                if open.is_full() || hurried || now >= at || open.generation < generation {
+                // It may have been opened after the loop looked at the time.
+                let is_due = linger.is_zero() || now >= at;
+                if is_due || open.is_full() || hurried || open.generation < generation {
                     Readiness::Ready
                 } else {
                     Readiness::Later(at)

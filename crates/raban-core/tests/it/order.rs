@@ -51,6 +51,19 @@ fn records_linger_and_share_a_batch() {
 }
 
 #[test]
+fn without_linger_a_batch_leaves_though_it_is_younger_than_the_senders_look_at_the_clock() {
+    let mut harness = Harness::new(&[("linger.ms", "0")]);
+    harness.confirm();
+    harness.produced.clear();
+    let looked = harness.now.instant;
+    harness.now.instant = looked + Duration::from_micros(3);
+    let _delivery = harness.send("value");
+    harness.now.instant = looked;
+    harness.run();
+    assert_eq!(harness.produced.len(), 1);
+}
+
+#[test]
 fn a_full_batch_doesn_t_linger() {
     let mut harness = Harness::new(&[("linger.ms", "1000"), ("batch.size", "200")]);
     let value = "x".repeat(60);
