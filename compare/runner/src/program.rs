@@ -41,7 +41,7 @@ pub(crate) enum Source {
 }
 
 /// All programs, in the order of the tables.
-pub(crate) const PROGRAMS: [Program; 12] = [
+pub(crate) const PROGRAMS: [Program; 13] = [
     Program {
         name: "raban",
         kind: Kind::Own,
@@ -62,6 +62,13 @@ pub(crate) const PROGRAMS: [Program; 12] = [
         source: cargo("load-raban", "raban"),
         variant: "callback",
         note: "one callback for all; otherwise as raban",
+    },
+    Program {
+        name: "raban-many",
+        kind: Kind::Own,
+        source: cargo("load-raban", "raban"),
+        variant: "many",
+        note: "one call of send_many, which waits for each record's delivery; otherwise as raban",
     },
     Program {
         name: "raban-zstd-c",

@@ -9,6 +9,7 @@ pub(crate) mod closing;
 pub(crate) mod generations;
 mod growth;
 pub(crate) mod instance_id;
+mod many;
 pub(crate) mod memory;
 pub(crate) mod partition;
 mod pool;
@@ -200,17 +201,7 @@ impl Accumulator {
             return Err(Blocked::for_good(ErrorKind::Closed));
         }
         let now = clock.recent();
-        let candidate = Candidate {
-            now: now.instant,
-            timestamp: record.timestamp.unwrap_or(now.wall_ms),
-            record: Measured::new(RecordRef {
-                key: record.key,
-                value: record.value,
-                headers: record.headers,
-            }),
-            tag: record.tag,
-            callback: record.callback,
-        };
+        let candidate = Candidate::new(now, record);
         self.validate(&candidate)?;
         topic.with_view(|view| {
             let partitions = match view {
@@ -258,7 +249,6 @@ impl Accumulator {
         candidate: &Candidate<'_>,
         call: Option<WaitId>,
     ) -> Result<Delivery, Box<Blocked>> {
-        let (timestamp, record) = (candidate.timestamp, candidate.record);
         let partition = chosen.partition;
         let batch_size = self.batch_limit(topic, partition);
         loop {
@@ -269,35 +259,58 @@ impl Accumulator {
                 self.signal_locked(partition, &mut state);
             }
             let room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
-            let Room { bytes, len, .. } = room;
             if !room.is_there {
                 let taken = state.take_open();
-                state.filled = len > batch_size;
+                state.filled = room.len > batch_size;
                 drop(state);
                 self.seal(clock.now().instant, partition, taken);
                 continue;
             }
             let open = state.open.as_mut().expect("opened above");
-            open.largest_record = open.largest_record.max(candidate.most());
-            let delivery = open.append(timestamp, record, self.note(candidate));
-            if chosen.sticky {
-                // Another record like it would not fit.
-                let batch_ends = len + bytes > batch_size;
-                topic
-                    .sticky
-                    .took(partition.index, bytes, batch_ends, partitions.choices());
-            }
-            if len >= room.limit {
+            let index = self.put(topic, partitions, chosen, candidate, open, &room);
+            let delivery = Delivery::new(Arc::clone(open.result()), index);
+            if room.len >= room.limit {
                 let sealing = state.take_open();
                 state.filled = true;
                 drop(state);
                 self.seal(clock.now().instant, partition, sealing);
-            } else if len >= batch_size {
-                // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
-                open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
             }
             return Ok(delivery);
         }
+    }
+
+    /// Puts a record into a batch that has room for it, and returns its index there.
+    #[inline(always)]
+    fn put(
+        &self,
+        topic: &Topic,
+        partitions: &Partitions,
+        chosen: &Chosen<'_>,
+        candidate: &Candidate<'_>,
+        open: &mut OpenBatch,
+        room: &Room,
+    ) -> u32 {
+        let Room {
+            bytes,
+            len,
+            batch_size,
+            ..
+        } = *room;
+        open.largest_record = open.largest_record.max(candidate.most());
+        let index = open.append(candidate.timestamp, candidate.record, self.note(candidate));
+        if chosen.sticky {
+            // Another record like it would not fit.
+            let batch_ends = len + bytes > batch_size;
+            let choices = partitions.choices();
+            topic
+                .sticky
+                .took(chosen.partition.index, bytes, batch_ends, choices);
+        }
+        if len >= batch_size {
+            // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
+            open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
+        }
+        index
     }
 
     /// Makes room for the record in the open batch, if that takes it.
@@ -343,6 +356,7 @@ impl Accumulator {
             bytes,
             len,
             limit,
+            batch_size,
         })
     }
 
@@ -547,7 +561,22 @@ struct Candidate<'a> {
     callback: Option<&'a CallbackSlot>,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    #[inline(always)]
+    fn new(now: Now, record: &NewRecord<'a>) -> Self {
+        Self {
+            now: now.instant,
+            timestamp: record.timestamp.unwrap_or(now.wall_ms),
+            record: Measured::new(RecordRef {
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+            }),
+            tag: record.tag,
+            callback: record.callback,
+        }
+    }
+
     /// The most bytes that it may come to, with its batch's header.
     #[inline]
     fn most(&self) -> usize {
@@ -565,6 +594,8 @@ struct Room {
     len: usize,
     /// The bytes at which the batch is sealed.
     limit: usize,
+    /// The bytes at which it is full, which may be fewer.
+    batch_size: usize,
 }
 
 /// A batch's buffer doubles, up to `batch.size` and, where it may grow to a larger `limit`, from there on, so that memory

@@ -19,7 +19,7 @@ use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordsBuilder, SealedR
 
 pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
-use crate::delivery::{BatchResult, Delivery, Settled};
+use crate::delivery::{BatchResult, Settled};
 use crate::error::{ErrorKind, ProduceError};
 use crate::record::Facts;
 use crate::time::Instant;
@@ -93,14 +93,14 @@ impl OpenBatch {
         self.worth > 0
     }
 
-    /// Appends a record, noted or not.
+    /// Appends a record, noted or not, and returns its index.
     #[inline]
     pub(crate) fn append(
         &mut self,
         timestamp: i64,
         record: Measured<'_>,
         note: Option<(u64, Option<Callback>)>,
-    ) -> Delivery {
+    ) -> u32 {
         let index = self.records.append(timestamp, record);
         self.facts.push(Facts::new(timestamp, record.record()));
         if let Some((tag, callback)) = note {
@@ -110,7 +110,13 @@ impl OpenBatch {
                 callback,
             });
         }
-        Delivery::new(Arc::clone(&self.result), index)
+        index
+    }
+
+    /// Where the records' outcomes will be.
+    #[inline]
+    pub(crate) fn result(&self) -> &Arc<BatchResult> {
+        &self.result
     }
 
     /// Compresses and checksums the records. Where that fails, they have failed, and the batch comes

@@ -8,6 +8,7 @@
 //! Each result is decided once, by the sender. A handle follows splits down to the result that holds its
 //! record, and there is one lock at a time: that of the result at hand.
 
+mod many;
 mod result;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+pub use self::many::{Deliveries, ManyOutcome};
 pub(crate) use self::result::{BatchResult, Part, Settled};
 use self::result::{Decision, NO_SLOT, Outcomes, part_of};
 use crate::error::{ErrorKind, ProduceError};
@@ -162,7 +164,7 @@ impl Future for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        while self.batch.as_ref().is_some_and(|batch| !batch.leave()) && self.follow_split() {}
+        while self.batch.as_ref().is_some_and(|batch| !batch.leave(1)) && self.follow_split() {}
     }
 }
 

@@ -55,7 +55,7 @@ pub use accumulator::{
 };
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};
-pub use delivery::Delivery;
+pub use delivery::{Deliveries, Delivery, ManyOutcome};
 pub use error::{Cause, EnqueueError, ErrorKind, ProduceError, Speaks, Unresolved};
 pub use event::{Event, Level};
 pub use metrics::{Distribution, Meter, Metric, Metrics, NodeMetrics, TopicMetrics};

@@ -20,6 +20,7 @@ mod growth;
 #[allow(dead_code, reason = "not all that the other tests need is needed here")]
 #[path = "../tests/it/harness.rs"]
 mod harness;
+mod many;
 mod memory;
 mod signal;
 mod split;

@@ -14,25 +14,26 @@ use crate::record::Record;
 
 /// Records that a loop may enqueue without a wait before it lets the executor's other tasks run: some 0.2 ms of work. Each time
 /// an executor may wake another of its threads, which takes the task over.
-const YIELD_EVERY: u32 = 1024;
+const YIELD_EVERY: usize = 1024;
 
 thread_local! {
     /// Records accepted on this thread since it let other tasks run.
-    static SINCE_YIELD: Cell<u32> = const { Cell::new(0) };
+    static SINCE_YIELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// To be awaited before each record: once in a while the executor's other tasks run.
-pub(crate) fn let_others_run() -> impl Future<Output = ()> {
+/// To be awaited with each record, or for so many: once in a while the executor's other tasks run.
+pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
     let mut counted = false;
     poll_fn(move |cx| {
         if std::mem::replace(&mut counted, true) {
             return Poll::Ready(());
         }
-        let since = SINCE_YIELD.get() + 1;
-        SINCE_YIELD.set(since % YIELD_EVERY);
+        let since = SINCE_YIELD.get() + records;
         if since < YIELD_EVERY {
+            SINCE_YIELD.set(since);
             return Poll::Ready(());
         }
+        SINCE_YIELD.set(0);
         cx.waker().wake_by_ref();
         Poll::Pending
     })
@@ -99,7 +100,7 @@ impl Shared {
         };
         let accepted = match self.accumulator.topic(record.topic()) {
             Ok(topic) => {
-                let_others_run().await;
+                let_others_run(1).await;
                 self.accept(&topic, &new, EnqueueWait::default()).await
             }
             Err(error) => Err(error),

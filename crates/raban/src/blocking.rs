@@ -17,7 +17,8 @@ use raban_protocol::primitives::Uuid;
 
 use crate::callbacks::is_inside;
 use crate::delivery::Delivery;
-use crate::producer::{CloseError, SendManyReport};
+use crate::many::SendManyReport;
+use crate::producer::CloseError;
 use crate::record::Record;
 use crate::serializer::Nullable;
 
@@ -152,6 +153,22 @@ impl<K: ?Sized, V: ?Sized> Topic<'_, K, V> {
         value: impl Nullable<V>,
     ) -> Result<Delivery, EnqueueError> {
         self.0.record(key, value).enqueue_blocking()
+    }
+
+    /// Sends all records and waits until each is acknowledged or failed, as
+    /// [`Topic::send_many`](crate::Topic::send_many) does.
+    ///
+    /// # Panics
+    /// In a callback, which can't wait.
+    pub fn send_many<'r, GK: Nullable<K>, GV: Nullable<V>>(
+        &self,
+        records: impl IntoIterator<Item = crate::TopicRecord<'r, K, V, GK, GV>>,
+    ) -> SendManyReport
+    where
+        K: 'r,
+        V: 'r,
+    {
+        block_on(self.0.send_many(records))
     }
 }
 

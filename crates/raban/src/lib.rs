@@ -59,6 +59,7 @@ mod delivery;
 mod driver;
 #[cfg(feature = "embedded")]
 pub mod embedded;
+mod many;
 mod producer;
 mod reader;
 mod record;
@@ -80,7 +81,8 @@ pub use blocking::block_on;
 pub use builder::{Builder, StartError};
 pub use callbacks::{DeliveryReport, ProducerInterceptor};
 pub use delivery::Delivery;
-pub use producer::{CloseError, Producer, SendManyReport, TryEnqueueError};
+pub use many::SendManyReport;
+pub use producer::{CloseError, Producer, TryEnqueueError};
 pub use reader::{ReadError, ReadRecord, Reader, ReaderBuilder};
 pub use record::{Payload, Record};
 pub use reporter::MetricsReporter;

@@ -1,6 +1,5 @@
 //! The producer that applications hold: records go in, deliveries come out.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -9,8 +8,8 @@ use std::time::Duration;
 
 use raban_core::config::Settings;
 use raban_core::{
-    Accumulator, CallbackSlot, ClientInstanceIdError, EnqueueError, EnqueueWait, ErrorKind,
-    InstanceIdWait, Metrics, PartitionInfo, ProduceError, Purge, RecordMetadata,
+    Accumulator, CallbackSlot, ClientInstanceIdError, EnqueueError, EnqueueWait, InstanceIdWait,
+    Metrics, PartitionInfo, ProduceError, Purge, RecordMetadata,
 };
 use raban_protocol::primitives::Uuid;
 
@@ -19,11 +18,9 @@ use crate::builder::{Builder, Keep, StartError};
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
+use crate::many::{SendManyReport, Sending, note_vain_wait, waits_for_another};
 use crate::record::Record;
 use crate::topic::Topic;
-
-/// Deliveries that `send_many` holds at a time.
-const MANY_UNSETTLED: usize = 1 << 18;
 
 /// A Kafka producer. Cheap to clone; clones share everything, and any thread may use them.
 ///
@@ -159,26 +156,13 @@ impl Producer {
         &self,
         records: impl IntoIterator<Item = Record<'a>>,
     ) -> SendManyReport {
-        let mut report = SendManyReport::default();
-        let mut unsettled: VecDeque<(usize, Delivery)> = VecDeque::new();
+        let mut sending = Sending::default();
         let mut waited_in_vain = None;
-        for (index, record) in records.into_iter().enumerate() {
-            match self.enqueue_after(record, &mut waited_in_vain).await {
-                Ok(delivery) => unsettled.push_back((index, delivery)),
-                Err(error) => report.settle(index, Err(error.into())),
-            }
-            let full = unsettled.len() >= MANY_UNSETTLED;
-            while let Some((index, delivery)) =
-                unsettled.pop_front_if(|(_, delivery)| full || delivery.is_settled())
-            {
-                report.settle(index, delivery.await);
-            }
+        for record in records {
+            let enqueued = self.enqueue_after(record, &mut waited_in_vain).await;
+            sending.took(enqueued).await;
         }
-        for (index, delivery) in unsettled {
-            report.settle(index, delivery.await);
-        }
-        report.failures.sort_unstable_by_key(|(index, _)| *index);
-        report
+        sending.end().await
     }
 
     /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
@@ -189,32 +173,16 @@ impl Producer {
     ) -> Result<Delivery, EnqueueError> {
         let record = match waited_in_vain {
             None => record,
-            Some(error) => match (self.try_enqueue(record), error.kind()) {
-                (Ok(delivery), _) => {
+            Some(error) => match self.try_enqueue(record) {
+                Ok(delivery) => {
                     *waited_in_vain = None;
                     return Ok(delivery);
                 }
-                (Err(TryEnqueueError::Failed(error)), _) => return Err(error),
-                (Err(TryEnqueueError::Full(_)), ErrorKind::MemoryTimeout { .. }) => {
-                    return Err(error.clone());
-                }
-                (
-                    Err(TryEnqueueError::MetadataPending(record)),
-                    ErrorKind::MetadataTimeout { topic, .. },
-                ) if **topic == *record.topic() => return Err(error.clone()),
-                (
-                    Err(TryEnqueueError::Full(record) | TryEnqueueError::MetadataPending(record)),
-                    _,
-                ) => record,
+                Err(refused) => waits_for_another(refused, error, |record| record.topic())?,
             },
         };
         let enqueued = self.enqueue(record).await;
-        if let Err(error) = &enqueued
-            && let ErrorKind::MemoryTimeout { .. } | ErrorKind::MetadataTimeout { .. } =
-                error.kind()
-        {
-            *waited_in_vain = Some(error.clone());
-        }
+        note_vain_wait(&enqueued, waited_in_vain);
         enqueued
     }
 
@@ -399,31 +367,6 @@ impl<R> fmt::Display for TryEnqueueError<R> {
 }
 
 impl<R: fmt::Debug> std::error::Error for TryEnqueueError<R> {}
-
-/// How [`send_many`](Producer::send_many) ended.
-#[derive(Debug, Clone, Default)]
-#[must_use = "it tells which records failed"]
-#[non_exhaustive]
-pub struct SendManyReport {
-    /// Records acknowledged.
-    pub delivered: usize,
-    /// The failed ones: their place in the iterator, from 0, and why; in order.
-    pub failures: Vec<(usize, ProduceError)>,
-}
-
-impl SendManyReport {
-    /// Whether every record was acknowledged.
-    pub fn is_ok(&self) -> bool {
-        self.failures.is_empty()
-    }
-
-    fn settle(&mut self, index: usize, outcome: Result<RecordMetadata, ProduceError>) {
-        match outcome {
-            Ok(_) => self.delivered += 1,
-            Err(error) => self.failures.push((index, error)),
-        }
-    }
-}
 
 /// A close that ran out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@ use raban_core::{
 use crate::accept::let_others_run;
 use crate::blocking::{self, wait_for};
 use crate::delivery::Delivery;
+use crate::many::{note_vain_wait, waits_for_another};
 use crate::producer::{Producer, TryEnqueueError};
 use crate::record::{Payload, Record, header};
 use crate::serializer::{
@@ -41,10 +42,10 @@ const SCRATCH_KEPT: usize = 1 << 20;
 /// # }
 /// ```
 pub struct Topic<K: ?Sized = [u8], V: ?Sized = [u8]> {
-    producer: Producer,
+    pub(crate) producer: Producer,
     name: Arc<str>,
     /// An illegal name is told to each record.
-    topic: Result<Arc<raban_core::Topic>, EnqueueError>,
+    pub(crate) topic: Result<Arc<raban_core::Topic>, EnqueueError>,
     key: Bound<K>,
     value: Bound<V>,
 }
@@ -257,7 +258,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     /// # Errors
     /// As [`Topic::enqueue`].
     pub async fn enqueue(mut self) -> Result<Delivery, EnqueueError> {
-        let_others_run().await;
+        let_others_run(1).await;
         let mut begun = Begun::default();
         match self.enqueue_at_once(&mut begun) {
             Poll::Ready(accepted) => accepted,
@@ -312,6 +313,47 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         handle.producer.enqueue(record).await
     }
 
+    /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
+    pub(crate) async fn enqueue_after(
+        mut self,
+        waited_in_vain: &mut Option<EnqueueError>,
+    ) -> Result<Delivery, EnqueueError> {
+        if let Some(error) = waited_in_vain {
+            match self.try_to_enqueue() {
+                Ok(delivery) => {
+                    *waited_in_vain = None;
+                    return Ok(delivery);
+                }
+                Err(refused) => {
+                    let refused = refused.map(|()| &*self.topic.name);
+                    waits_for_another(refused, error, |name| name)?;
+                }
+            }
+        }
+        let enqueued = self.enqueue().await;
+        note_vain_wait(&enqueued, waited_in_vain);
+        enqueued
+    }
+
+    /// The record for this topic, if its key and value are bytes as they are sent.
+    #[inline]
+    pub(crate) fn as_it_is(&self, topic: &Arc<raban_core::Topic>) -> Option<NewRecord<'_>> {
+        let handle = self.topic;
+        let mine = handle.topic.as_ref().ok()?;
+        if !Arc::ptr_eq(mine, topic) || handle.waits() {
+            return None;
+        }
+        let key = match self.key.nullable() {
+            Some(key) => Some(handle.key.as_bytes(key)?),
+            None => None,
+        };
+        let value = match self.value.nullable() {
+            Some(value) => Some(handle.value.as_bytes(value)?),
+            None => None,
+        };
+        Some(self.new_record(key, value))
+    }
+
     /// The same record for threads that may block.
     #[inline(always)]
     pub fn blocking(self) -> blocking::TopicRecord<'r, K, V, GK, GV> {
@@ -323,6 +365,10 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     /// # Errors
     /// As [`Topic::try_enqueue`].
     pub fn try_enqueue(mut self) -> Result<Delivery, TryEnqueueError<()>> {
+        self.try_to_enqueue()
+    }
+
+    fn try_to_enqueue(&mut self) -> Result<Delivery, TryEnqueueError<()>> {
         let handle = self.topic;
         let topic = handle.topic.as_ref().map_err(Clone::clone)?;
         let mut scratch = Scratch::default();

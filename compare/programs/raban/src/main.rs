@@ -1,5 +1,5 @@
-//! raban: each delivery awaited, waited for by the sending thread (variant `blocking`), or told to one function
-//! (variant `callback`).
+//! raban: each delivery awaited, waited for by the sending thread (variant `blocking`), told to one function (variant
+//! `callback`), or waited for by a call that sends many records (variant `many`).
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -46,6 +46,7 @@ fn connect(workload: &Workload, tally: &Arc<Tally>) -> Result<(Raban, Settings),
         "" => (builder, Way::Awaited(Runtime::new().map_err(Failure::new)?)),
         "blocking" => (builder, Way::Blocked),
         "callback" => (tell(builder, tally), Way::Called),
+        "many" => (builder, Way::Many),
         other => return Err(Failure::new(format!("raban has no variant {other:?}"))),
     };
     let producer = builder.build().map_err(Failure::new)?;
@@ -73,6 +74,7 @@ enum Way {
     Awaited(Runtime),
     Blocked,
     Called,
+    Many,
 }
 
 impl Client for Raban {
@@ -81,6 +83,7 @@ impl Client for Raban {
             Way::Awaited(runtime) => awaiting::send(runtime, &self.client, share),
             Way::Blocked => self.client.send_blocked(share),
             Way::Called => self.client.send_called(share),
+            Way::Many => self.client.send_many(share),
         }
     }
 
@@ -114,6 +117,21 @@ impl Sending {
             enqueued.map_err(Failure::new)?.detach();
         }
         self.producer.blocking().flush().map_err(Failure::new)
+    }
+
+    /// Paced records are sent one by one, as no call would get many.
+    fn send_many(&self, share: Share) -> Result<(), Failure> {
+        if share.is_paced() {
+            return self.send_blocked(share);
+        }
+        let tally = Arc::clone(&share.tally);
+        let records = share.map(|record| self.topic.record(record.key, record.value));
+        let report = self.topic.blocking().send_many(records);
+        tally.delivered_many(report.delivered as u64);
+        match report.failures.into_iter().next() {
+            None => Ok(()),
+            Some((_, error)) => Err(Failure::new(error)),
+        }
     }
 
     fn send_blocked(&self, share: Share) -> Result<(), Failure> {

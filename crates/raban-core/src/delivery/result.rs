@@ -187,11 +187,11 @@ impl BatchResult {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Counts a dropped handle; false after the decision.
+    /// Counts records whose handle is dropped; false after the decision.
     #[inline]
-    pub(super) fn leave(&self) -> bool {
+    pub(super) fn leave(&self, records: u32) -> bool {
         self.decision.get().is_none()
-            && self.unobserved.fetch_add(1, Ordering::AcqRel) & DECIDED == 0
+            && self.unobserved.fetch_add(records, Ordering::AcqRel) & DECIDED == 0
     }
 
     /// Has `waker` woken by the decision; false if that was made before. One slot a handle, so that

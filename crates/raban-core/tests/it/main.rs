@@ -14,6 +14,7 @@ mod doubt;
 mod flush;
 mod growth;
 mod idempotence;
+mod many;
 mod memory;
 mod metadata;
 mod metrics;

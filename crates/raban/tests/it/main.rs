@@ -6,6 +6,7 @@ mod contents;
 mod dropping;
 mod executors;
 mod log;
+mod many;
 mod promises;
 mod reading;
 mod restart;

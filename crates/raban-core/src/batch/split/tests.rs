@@ -1,3 +1,5 @@
+use std::task::{Context, Poll, Waker};
+
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use raban_protocol::compression::Compression;
@@ -6,7 +8,7 @@ use raban_protocol::record_batch::{Header, RecordRef};
 
 use super::*;
 use crate::batch::OpenBatch;
-use crate::delivery::{BatchResult, Delivery, Settled};
+use crate::delivery::{BatchResult, Deliveries, Delivery, ManyOutcome, Settled};
 use crate::error::{ErrorKind, ProduceError};
 use crate::record::RecordMetadata;
 use crate::time::Instant;
@@ -53,6 +55,13 @@ fn codec() -> impl Strategy<Value = Codec> {
 
 fn batch_of(records: &[Written], codec: &Codec) -> (SealedBatch, Vec<Delivery>) {
     let result = BatchResult::new("t".into(), 3);
+    let delivery = |index| Delivery::new(Arc::clone(&result), index);
+    let deliveries = (0..).take(records.len()).map(delivery).collect();
+    (batch_with(&result, records, codec), deliveries)
+}
+
+fn batch_with(result: &Arc<BatchResult>, records: &[Written], codec: &Codec) -> SealedBatch {
+    let result = Arc::clone(result);
     let mut open = OpenBatch::new(BytesMut::new(), result, Instant::default(), 0);
     let append = |record: &Written| {
         let bytes = RecordRef {
@@ -62,9 +71,49 @@ fn batch_of(records: &[Written], codec: &Codec) -> (SealedBatch, Vec<Delivery>) 
         };
         open.append(record.timestamp, (&bytes).into(), None)
     };
-    let deliveries = records.iter().map(append).collect();
-    let sealed = open.seal(codec, Instant::default(), None).unwrap();
-    (sealed.batch, deliveries)
+    let indexes: Vec<u32> = records.iter().map(append).collect();
+    assert!((0..).take(records.len()).eq(indexes));
+    open.seal(codec, Instant::default(), None).unwrap().batch
+}
+
+/// One handle of many for each run of records that `begins` begins.
+fn in_runs(result: &Arc<BatchResult>, count: usize, begins: &[bool]) -> Vec<Deliveries> {
+    let mut runs: Vec<Deliveries> = Vec::new();
+    for (index, begins) in (0..).zip(begins).take(count) {
+        match runs.last_mut().filter(|_| !begins) {
+            Some(run) => {
+                assert!(run.goes_on(result, index));
+                run.add_one();
+            }
+            None => runs.push(Deliveries::new(Arc::clone(result), index)),
+        }
+    }
+    runs
+}
+
+/// What each of the records came to.
+fn outcomes(mut many: Deliveries) -> Vec<Result<(), ErrorKind>> {
+    let count = many.count();
+    let mut cx = Context::from_waker(Waker::noop());
+    match many.poll_outcome(&mut cx) {
+        Poll::Ready(ManyOutcome::Settled(outcome)) => {
+            vec![outcome.map_err(|error| error.kind().clone()); count]
+        }
+        Poll::Ready(ManyOutcome::Split(parts)) => parts.into_iter().flat_map(outcomes).collect(),
+        Poll::Pending => panic!("all are settled"),
+    }
+}
+
+fn refused(message: Option<String>) -> Settled {
+    let code = ErrorCode::INVALID_RECORD;
+    let kind = ErrorKind::Rejected { code, message };
+    let topic_partition = ("t".into(), 3);
+    Settled::Failed(ProduceError::new(
+        kind,
+        topic_partition,
+        Trail::default(),
+        false,
+    ))
 }
 
 fn records_of(batch: &SealedBatch) -> Vec<Written> {
@@ -179,6 +228,55 @@ proptest! {
     }
 
     #[test]
+    fn handles_of_many_find_their_records_through_any_splits(
+        records in written(),
+        codec in codec(),
+        sizes in vec(1..6000_usize, 0..4),
+        begins in vec(any::<bool>(), 60),
+        dropped in vec(any::<bool>(), 60),
+    ) {
+        let result = BatchResult::new("t".into(), 3);
+        let batch = batch_with(&result, &records, &codec);
+        let runs = in_runs(&result, records.len(), &begins);
+        let (early, kept): (Vec<_>, Vec<_>) = runs
+            .into_iter()
+            .zip(&dropped)
+            .partition(|(_, dropped)| **dropped);
+        let unobserved: usize = early.iter().map(|(run, _)| run.count()).sum();
+        let mut early: Vec<_> = early.into_iter().map(|(run, _)| run).collect();
+        // Half of them leave before the split, half of them after it.
+        let late = early.split_off(early.len() / 2);
+        drop(early);
+        let batches = split_all(batch, &codec, &sizes);
+        drop(late);
+        let mut expected = Vec::new();
+        let mut counted = 0;
+        for (piece, batch) in batches.into_iter().enumerate() {
+            let count = batch.count() as usize;
+            let message = Some(piece.to_string());
+            let (settled, outcome) = match piece % 2 {
+                0 => (acknowledged(0), Ok(())),
+                _ => {
+                    let code = ErrorCode::INVALID_RECORD;
+                    let kind = ErrorKind::Rejected { code, message: message.clone() };
+                    (refused(message), Err(kind))
+                }
+            };
+            expected.extend(vec![outcome; count]);
+            counted += batch.settle(settled, None).unobserved as usize;
+        }
+        prop_assert_eq!(counted, unobserved);
+        let mut kept = kept.into_iter().map(|(run, _)| run);
+        let firsts = (0..records.len()).filter(|index| *index == 0 || begins[*index]);
+        for (first, _) in firsts.zip(&dropped).filter(|(_, dropped)| !**dropped) {
+            let run = kept.next().unwrap();
+            let end = first + run.count();
+            prop_assert_eq!(outcomes(run), &expected[first..end]);
+        }
+        prop_assert!(kept.next().is_none());
+    }
+
+    #[test]
     fn culprits_leave_and_the_rest_keeps_its_order(
         records in written(),
         codec in codec(),
@@ -187,7 +285,7 @@ proptest! {
         let (batch, deliveries) = batch_of(&records, &codec);
         let held = batch.held;
         let is_culprit = |index: usize| culprits.contains_key(&(index as u32));
-        let Separated { rest, refused } = match batch.without(&codec, &culprits) {
+        let Separated { rest, refused: refused_batches } = match batch.without(&codec, &culprits) {
             Ok(separated) => separated,
             Err(batch) => {
                 prop_assert!(!(0..records.len()).any(is_culprit));
@@ -195,7 +293,7 @@ proptest! {
                 return Ok(());
             }
         };
-        let all = rest.iter().chain(refused.iter().map(|(batch, _)| batch));
+        let all = rest.iter().chain(refused_batches.iter().map(|(batch, _)| batch));
         prop_assert_eq!(all.map(|batch| batch.held).sum::<usize>(), held);
         let expected: Vec<_> = records
             .iter()
@@ -207,11 +305,8 @@ proptest! {
         if let Some(rest) = rest {
             rest.settle(acknowledged(50), None);
         }
-        for (batch, message) in refused {
-            let code = ErrorCode::INVALID_RECORD;
-            let kind = ErrorKind::Rejected { code, message };
-            let error = ProduceError::new(kind, ("t".into(), 3), Trail::default(), false);
-            batch.settle(Settled::Failed(error), None);
+        for (batch, words) in refused_batches {
+            batch.settle(refused(words), None);
         }
         let mut next = 50;
         for (index, delivery) in deliveries.iter().enumerate() {

@@ -1,0 +1,247 @@
+//! Many records sent at a time, and one report of how they ended.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+
+use raban_core::{Deliveries, EnqueueError, ErrorKind, ManyOutcome, NewRecord, ProduceError};
+
+use crate::accept::let_others_run;
+use crate::delivery::Delivery;
+use crate::producer::TryEnqueueError;
+use crate::serializer::Nullable;
+use crate::topic::{Topic, TopicRecord};
+
+/// Records without an outcome that are held at a time.
+const MOST_UNDER_WAY: usize = 1 << 18;
+
+/// Records that are looked at before the next lock: some microseconds of work.
+const CHUNK: usize = 64;
+
+/// How [`Producer::send_many`](crate::Producer::send_many) or [`Topic::send_many`] ended.
+#[derive(Debug, Clone, Default)]
+#[must_use = "it tells which records failed"]
+#[non_exhaustive]
+pub struct SendManyReport {
+    /// Records acknowledged.
+    pub delivered: usize,
+    /// The failed ones: their place in the iterator, from 0, and why; in order.
+    pub failures: Vec<(usize, ProduceError)>,
+}
+
+impl SendManyReport {
+    /// Whether every record was acknowledged.
+    pub fn is_ok(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Records under way, and what is known of those that were.
+#[derive(Default)]
+pub(crate) struct Sending {
+    report: SendManyReport,
+    /// In the order of the records, each with the place of its first one.
+    under_way: VecDeque<(usize, Handle)>,
+    /// Records in it.
+    held: usize,
+    /// The place of the next record.
+    next: usize,
+}
+
+enum Handle {
+    One(Delivery),
+    Many(Deliveries),
+}
+
+impl Handle {
+    fn is_settled(&self) -> bool {
+        match self {
+            Self::One(delivery) => delivery.is_settled(),
+            Self::Many(deliveries) => deliveries.is_settled(),
+        }
+    }
+}
+
+impl Sending {
+    /// Takes in what came of enqueuing the next record.
+    pub(crate) async fn took(&mut self, enqueued: Result<Delivery, EnqueueError>) {
+        match enqueued {
+            Ok(delivery) => self.hold(1, Handle::One(delivery)),
+            Err(error) => {
+                self.report.failures.push((self.next, error.into()));
+                self.next += 1;
+            }
+        }
+        self.settle().await;
+    }
+
+    /// Takes in that the next records were enqueued.
+    async fn took_many(&mut self, many: &mut Vec<Deliveries>) {
+        for deliveries in many.drain(..) {
+            self.hold(deliveries.count(), Handle::Many(deliveries));
+        }
+        self.settle().await;
+    }
+
+    fn hold(&mut self, count: usize, handle: Handle) {
+        self.under_way.push_back((self.next, handle));
+        self.held += count;
+        self.next += count;
+    }
+
+    /// Takes in the outcomes that are there, and waits for the older half if it holds too many.
+    async fn settle(&mut self) {
+        let most = match self.held {
+            ..MOST_UNDER_WAY => usize::MAX,
+            _ => MOST_UNDER_WAY / 2,
+        };
+        while let Some((first, handle)) = self
+            .under_way
+            .pop_front_if(|(_, handle)| self.held > most || handle.is_settled())
+        {
+            self.settle_one(first, handle).await;
+        }
+    }
+
+    async fn settle_one(&mut self, first: usize, handle: Handle) {
+        let (count, outcome) = match handle {
+            Handle::One(delivery) => (1, delivery.await.map(drop)),
+            Handle::Many(mut many) => {
+                let count = many.count();
+                match poll_fn(|cx| many.poll_outcome(cx)).await {
+                    ManyOutcome::Settled(outcome) => (count, outcome),
+                    ManyOutcome::Split(parts) => {
+                        let mut end = first + count;
+                        for part in parts.into_iter().rev() {
+                            end -= part.count();
+                            self.under_way.push_front((end, Handle::Many(part)));
+                        }
+                        return;
+                    }
+                }
+            }
+        };
+        self.held -= count;
+        match outcome {
+            Ok(()) => self.report.delivered += count,
+            Err(error) => {
+                let places = first..first + count;
+                let failed = places.map(|place| (place, error.clone()));
+                self.report.failures.extend(failed);
+            }
+        }
+    }
+
+    pub(crate) async fn end(mut self) -> SendManyReport {
+        while let Some((first, handle)) = self.under_way.pop_front() {
+            self.settle_one(first, handle).await;
+        }
+        self.report
+            .failures
+            .sort_unstable_by_key(|(place, _)| *place);
+        self.report
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Topic<K, V> {
+    /// Sends all records, waiting for memory as it goes, and resolves when each is acknowledged or failed. Where key and
+    /// value are bytes as they are sent, which [`Serializer::as_bytes`](crate::Serializer::as_bytes) tells, it is the way to send
+    /// that costs least: many records are accepted, and waited for, as one.
+    ///
+    /// Once a record has waited for `max.block.ms` in vain, those after it that would have to wait for the same fail at
+    /// once, until one is accepted again. Dropping the future leaves the records that it hasn't come to unsent; it takes up to
+    /// 64 from the iterator ahead.
+    ///
+    /// ```
+    /// # async fn example(producer: raban::Producer, lines: Vec<String>) {
+    /// let topic = producer.topic("lines").with_value(raban::Utf8);
+    /// let report = topic.send_many(lines.iter().map(|line| topic.record(None, line))).await;
+    /// for (line, error) in &report.failures {
+    ///     eprintln!("line {}: {error}", line + 1);
+    /// }
+    /// # }
+    /// ```
+    pub async fn send_many<'r, GK: Nullable<K>, GV: Nullable<V>>(
+        &self,
+        records: impl IntoIterator<Item = TopicRecord<'r, K, V, GK, GV>>,
+    ) -> SendManyReport
+    where
+        K: 'r,
+        V: 'r,
+    {
+        let mut sending = Sending::default();
+        let mut waited_in_vain = None;
+        let mut many = Vec::new();
+        let mut records = records.into_iter();
+        loop {
+            let chunk: Vec<_> = records.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return sending.end().await;
+            }
+            let mut rest = chunk.into_iter();
+            while !rest.as_slice().is_empty() {
+                let accepted = self.enqueue_many(rest.as_slice(), &mut many);
+                rest.by_ref().take(accepted).for_each(drop);
+                sending.took_many(&mut many).await;
+                if let Some(record) = rest.next() {
+                    let enqueued = record.enqueue_after(&mut waited_in_vain).await;
+                    sending.took(enqueued).await;
+                }
+            }
+            let_others_run(CHUNK).await;
+        }
+    }
+
+    /// Enqueues as many as there is nothing to be done for but to copy them, and returns how many.
+    fn enqueue_many<GK: Nullable<K>, GV: Nullable<V>>(
+        &self,
+        records: &[TopicRecord<'_, K, V, GK, GV>],
+        many: &mut Vec<Deliveries>,
+    ) -> usize {
+        let shared = &self.producer.shared;
+        let Ok(topic) = &self.topic else { return 0 };
+        if !shared.callbacks.interceptors.is_empty() {
+            return 0;
+        }
+        // Before any lock: serializers and what is given are the application's.
+        let mut new = [NewRecord::default(); CHUNK];
+        let mut count = 0;
+        for (new, record) in new.iter_mut().zip(records) {
+            let Some(record) = record.as_it_is(topic) else {
+                break;
+            };
+            *new = record;
+            count += 1;
+        }
+        let accumulator = &shared.accumulator;
+        accumulator.enqueue_many(&shared.clock, topic, &new[..count], many)
+    }
+}
+
+/// The record, if it would have to wait for something else than an earlier one has waited for in vain.
+pub(crate) fn waits_for_another<R>(
+    refused: TryEnqueueError<R>,
+    in_vain: &EnqueueError,
+    topic: impl Fn(&R) -> &str,
+) -> Result<R, EnqueueError> {
+    match (refused, in_vain.kind()) {
+        (TryEnqueueError::Failed(error), _) => Err(error),
+        (TryEnqueueError::Full(_), ErrorKind::MemoryTimeout { .. }) => Err(in_vain.clone()),
+        (
+            TryEnqueueError::MetadataPending(record),
+            ErrorKind::MetadataTimeout { topic: waited, .. },
+        ) if **waited == *topic(&record) => Err(in_vain.clone()),
+        (TryEnqueueError::Full(record) | TryEnqueueError::MetadataPending(record), _) => Ok(record),
+    }
+}
+
+/// Remembers that this record waited in vain.
+pub(crate) fn note_vain_wait(
+    enqueued: &Result<Delivery, EnqueueError>,
+    waited_in_vain: &mut Option<EnqueueError>,
+) {
+    if let Err(error) = enqueued
+        && let ErrorKind::MemoryTimeout { .. } | ErrorKind::MetadataTimeout { .. } = error.kind()
+    {
+        *waited_in_vain = Some(error.clone());
+    }
+}

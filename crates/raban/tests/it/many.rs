@@ -1,0 +1,153 @@
+//! `send_many` of a topic's handle.
+
+use std::time::Duration;
+
+use raban::embedded::Broker;
+use raban::{ErrorKind, ProducerInterceptor, Record, SendManyReport, Utf8};
+
+use crate::support::{broker, builder, producer, read_all};
+
+fn values(broker: &Broker, topic: &str) -> Vec<String> {
+    let records = read_all(&broker.bootstrap_servers(), topic);
+    let value = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+    let values = records
+        .iter()
+        .map(|read| value(read.value.as_deref().unwrap()));
+    values.collect()
+}
+
+fn failed(report: &SendManyReport) -> Vec<usize> {
+    report.failures.iter().map(|(place, _)| *place).collect()
+}
+
+#[test]
+fn all_are_delivered_in_order() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic = producer.topic("t").with_value(Utf8);
+    let sent: Vec<_> = (0..10_000).map(|i| format!("value {i}")).collect();
+    let records = sent.iter().map(|value| topic.record(None, value));
+    let report = topic.blocking().send_many(records);
+    assert_eq!((report.delivered, report.failures.len()), (10_000, 0));
+    assert_eq!(values(&broker, "t"), sent);
+    let metrics = producer.metrics();
+    assert_eq!(metrics.record_send.total, 10_000);
+}
+
+#[test]
+fn keys_headers_times_and_tombstones_come_along() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic = producer.topic("t").with_key(Utf8);
+    let keys: Vec<_> = (0..200).map(|i| format!("key {i}")).collect();
+    let records = keys.iter().zip(0..).map(|(key, i)| {
+        let value = (i % 2 == 0).then_some(&b"value"[..]);
+        let record = topic.record(key, value).header("i", key.as_bytes());
+        record.timestamp(1_700_000_000_000 + i)
+    });
+    assert!(topic.blocking().send_many(records).is_ok());
+    let read = read_all(&broker.bootstrap_servers(), "t");
+    assert_eq!(read.len(), 200);
+    for ((read, key), i) in read.iter().zip(&keys).zip(0..) {
+        assert_eq!(read.key.as_deref(), Some(key.as_bytes()));
+        let value = (i % 2 == 0).then_some(&b"value"[..]);
+        assert_eq!(read.value.as_deref(), value);
+        assert_eq!(read.timestamp, 1_700_000_000_000 + i);
+        assert_eq!(read.headers[0].value.as_deref(), Some(key.as_bytes()));
+    }
+}
+
+#[test]
+fn failures_are_listed_by_place() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic = producer.topic("t");
+    let large = vec![0; 2 << 20];
+    let records = (0..1000).map(|place| match place {
+        10 => topic.record(None, &large[..]),
+        20 => topic.record(None, &b"v"[..]).partition(99),
+        30 => topic.record(None, &b"v"[..]).timestamp(-1),
+        _ => topic.record(None, &b"v"[..]),
+    });
+    let report = topic.blocking().send_many(records);
+    assert_eq!(report.delivered, 997);
+    assert_eq!(failed(&report), [10, 20, 30]);
+    let illegal = producer.topic("no topic");
+    let records = (0..3).map(|_| illegal.record(None, &b"v"[..]));
+    let report = illegal.blocking().send_many(records);
+    assert_eq!(failed(&report), [0, 1, 2]);
+    let kind = report.failures[0].1.kind();
+    assert!(matches!(kind, ErrorKind::InvalidTopic { .. }), "{kind}");
+}
+
+#[test]
+fn a_record_of_another_topic_goes_there() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let (one, other) = (producer.topic("one"), producer.topic("other"));
+    let records = (0..100).map(|i| match i % 10 {
+        0 => other.record(None, &b"other"[..]),
+        _ => one.record(None, &b"one"[..]),
+    });
+    assert!(one.blocking().send_many(records).is_ok());
+    assert_eq!(values(&broker, "one"), vec!["one"; 90]);
+    assert_eq!(values(&broker, "other"), vec!["other"; 10]);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn what_has_to_be_serialized_is() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic: raban::Topic<[u8], u32> = producer.topic("t").with_value(raban::Json);
+    let numbers: Vec<u32> = (0..300).collect();
+    let records = numbers.iter().map(|number| topic.record(None, number));
+    assert!(topic.blocking().send_many(records).is_ok());
+    let expected: Vec<_> = numbers.iter().map(u32::to_string).collect();
+    assert_eq!(values(&broker, "t"), expected);
+}
+
+#[test]
+fn interceptors_see_each_record() {
+    struct Mark;
+
+    impl ProducerInterceptor for Mark {
+        fn on_send(&self, record: &mut Record<'_>) {
+            *record = record.clone().header("mark", "m");
+        }
+    }
+
+    let broker = broker();
+    let producer = builder(&broker).interceptor(Mark).build().unwrap();
+    let topic = producer.topic("t");
+    let records = (0..100).map(|_| topic.record(None, &b"v"[..]));
+    assert!(topic.blocking().send_many(records).is_ok());
+    let read = read_all(&broker.bootstrap_servers(), "t");
+    assert_eq!(read.len(), 100);
+    assert!(read.iter().all(|read| read.headers[0].key == "mark"));
+}
+
+#[test]
+fn it_is_bounded_by_memory_not_by_the_iterator() {
+    let broker = broker();
+    let producer = builder(&broker).buffer_memory(64 << 10).build().unwrap();
+    let topic = producer.topic("t");
+    let value = [1; 1000];
+    let records = (0..2000).map(|_| topic.record(None, &value));
+    let report = topic.blocking().send_many(records);
+    assert_eq!((report.delivered, report.failures.len()), (2000, 0));
+}
+
+#[test]
+fn what_would_wait_in_vain_fails_at_once() {
+    let producer = raban::Producer::builder()
+        .bootstrap_servers(crate::support::nobody().to_string())
+        .set("max.block.ms", "50")
+        .build()
+        .unwrap();
+    let topic = producer.topic("t");
+    let records = (0..200).map(|_| topic.record(None, &b"v"[..]));
+    let report = topic.blocking().send_many(records);
+    assert_eq!(failed(&report), (0..200).collect::<Vec<_>>());
+    let _ = producer.blocking().close(Duration::ZERO);
+}
