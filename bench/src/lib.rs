@@ -25,9 +25,10 @@ const fn bench(name: &'static str, unit: &'static str, run: fn(&mut Meter) -> u6
 }
 
 /// All of them.
-pub const BENCHES: [Bench; 21] = [
+pub const BENCHES: [Bench; 22] = [
     bench("append, no key", "record", way::append_without_key),
     bench("append, key", "record", way::append_with_key),
+    bench("append, many", "record", way::append_many),
     bench("drain", "batch", way::drain),
     bench("settle", "batch", way::settle),
     bench("await", "record", way::outcomes),

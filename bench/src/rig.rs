@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use raban_core::config::Settings;
 use raban_core::{
-    Accumulator, Action, Config, ConnectionId, Delivery, EnqueueWait, Instant, NewRecord, Now,
-    Sender, Topic,
+    Accumulator, Action, Config, ConnectionId, Deliveries, Delivery, EnqueueWait, Instant,
+    NewRecord, Now, Sender, Topic,
 };
 use raban_protocol::frame::Frame;
 
@@ -43,6 +43,7 @@ pub(crate) struct Rig {
     frames: Vec<(ConnectionId, Frame)>,
     answers: Vec<(ConnectionId, Bytes)>,
     deliveries: VecDeque<Delivery>,
+    many: Vec<Deliveries>,
 }
 
 impl Rig {
@@ -70,6 +71,7 @@ impl Rig {
             frames: Vec::new(),
             answers: Vec::new(),
             deliveries: VecDeque::with_capacity(1 << 20),
+            many: Vec::with_capacity(1 << 10),
         };
         let mut first = EnqueueWait::default();
         let record = NewRecord::default();
@@ -110,6 +112,20 @@ impl Rig {
     pub(crate) fn append(&mut self, record: &NewRecord<'_>) {
         let accepted = self.poll_enqueue(record, &mut EnqueueWait::default());
         assert!(accepted.is_ready(), "there is memory enough");
+    }
+
+    pub(crate) fn append_many(&mut self, mut records: &[NewRecord<'_>]) {
+        while let Some(first) = records.first() {
+            let (topic, many) = (&self.topic, &mut self.many);
+            let accepted = self
+                .accumulator
+                .enqueue_many(&self.now, topic, records, many);
+            records = &records[accepted..];
+            if accepted == 0 {
+                self.append(first);
+                records = &records[1..];
+            }
+        }
     }
 
     /// `append`, and all that follows of it now, as the driver would do it after `linger`.
@@ -200,5 +216,7 @@ impl Rig {
             outcome.expect("the broker says yes to all");
             self.deliveries.pop_front();
         }
+        self.many
+            .retain_mut(|many| many.poll_outcome(cx).is_pending());
     }
 }

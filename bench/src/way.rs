@@ -49,6 +49,18 @@ pub(crate) fn append_with_key(meter: &mut Meter) -> u64 {
     TICKS * PER_TICK
 }
 
+/// As many at a time as `send_many` looks at.
+pub(crate) fn append_many(meter: &mut Meter) -> u64 {
+    let mut rig = Rig::new(6, &[]);
+    let records = [record(None, None); 64];
+    for _ in 0..TICKS {
+        rig.round(meter, &[Step::Append], TICK, &mut |rig| {
+            (0..PER_TICK / 64).for_each(|_| rig.append_many(&records));
+        });
+    }
+    TICKS * (PER_TICK / 64) * 64
+}
+
 pub(crate) fn drain(meter: &mut Meter) -> u64 {
     of_each(&mut Rig::new(6, &[]), 6, 20, meter, &[Step::Drain]) / PER_BATCH
 }

@@ -104,7 +104,7 @@ impl Producer {
     /// called once with the outcome, on the producer's thread: in a partition in the order of the
     /// records, before [`flush`](Self::flush) and [`close`](Self::close) end. It should be quick, for
     /// nothing is sent meanwhile; it can't wait for this producer
-    /// ([`ErrorKind::InCallback`]); and a panic is logged.
+    /// ([`ErrorKind::InCallback`](crate::ErrorKind::InCallback)); and a panic is logged.
     ///
     /// # Errors
     /// Why the record isn't accepted: then `callback` isn't called.
