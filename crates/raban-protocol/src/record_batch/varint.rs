@@ -37,21 +37,22 @@ pub(super) const fn varlong_len(value: i64) -> usize {
 
 /// Writes a record into the bytes counted for it.
 pub(super) struct Output<'a> {
-    bytes: &'a mut [u8],
-    at: usize,
+    /// Those that aren't written yet.
+    left: &'a mut [u8],
 }
 
 impl<'a> Output<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { left: bytes }
     }
 
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        let end = self.at + N;
-        self.bytes[self.at..end].copy_from_slice(&bytes);
-        self.at = end;
+        let left = std::mem::take(&mut self.left);
+        let (written, left) = left.split_first_chunk_mut().expect("they were counted");
+        *written = bytes;
+        self.left = left;
     }
 
     #[inline(always)]
@@ -97,9 +98,9 @@ impl<'a> Output<'a> {
             return self.put_varint(-1);
         };
         self.put_varint(record_int(bytes.len()));
-        let end = self.at + bytes.len();
-        self.bytes[self.at..end].copy_from_slice(bytes);
-        self.at = end;
+        let (written, left) = std::mem::take(&mut self.left).split_at_mut(bytes.len());
+        written.copy_from_slice(bytes);
+        self.left = left;
     }
 }
 
@@ -146,7 +147,8 @@ mod tests {
         let mut bytes = [0; MAX_VARINT_LEN];
         let mut out = Output::new(&mut bytes);
         out.put_varint(value);
-        let len = out.at;
+        let left = out.left.len();
+        let len = bytes.len() - left;
         bytes[..len].to_vec()
     }
 
@@ -154,7 +156,8 @@ mod tests {
         let mut bytes = [0; MAX_VARLONG_LEN];
         let mut out = Output::new(&mut bytes);
         out.put_varlong(value);
-        let len = out.at;
+        let left = out.left.len();
+        let len = bytes.len() - left;
         bytes[..len].to_vec()
     }
 
