@@ -148,8 +148,8 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     /// that costs least: many records are accepted, and waited for, as one.
     ///
     /// Once a record has waited for `max.block.ms` in vain, those after it that would have to wait for the same fail at
-    /// once, until one is accepted again. Dropping the future leaves the records that it hasn't come to unsent; it takes up to
-    /// 64 from the iterator ahead.
+    /// once, until one is accepted again. Dropping the future leaves the records that it hasn't come to unsent. Of the records that
+    /// the iterator's `size_hint` promises it takes up to 64 at a time; where that promises none, one.
     ///
     /// ```
     /// # async fn example(producer: raban::Producer, lines: Vec<String>) {
@@ -173,7 +173,9 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         let mut many = Vec::new();
         let mut records = records.into_iter();
         loop {
-            let chunk: Vec<_> = records.by_ref().take(CHUNK).collect();
+            // No more than are surely there: the next one may be long in coming.
+            let there = records.size_hint().0.clamp(1, CHUNK);
+            let chunk: Vec<_> = records.by_ref().take(there).collect();
             if chunk.is_empty() {
                 return sending.end().await;
             }
@@ -199,7 +201,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     ) -> usize {
         let shared = &self.producer.shared;
         let Ok(topic) = &self.topic else { return 0 };
-        if !shared.callbacks.interceptors.is_empty() {
+        if records.len() < 2 || !shared.callbacks.interceptors.is_empty() {
             return 0;
         }
         // Before any lock: serializers and what is given are the application's.

@@ -1,11 +1,11 @@
 //! `send_many` of a topic's handle.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use raban::embedded::Broker;
 use raban::{ErrorKind, ProducerInterceptor, Record, SendManyReport, Utf8};
 
-use crate::support::{broker, builder, producer, read_all};
+use crate::support::{LONG, broker, builder, producer, read_all};
 
 fn values(broker: &Broker, topic: &str) -> Vec<String> {
     let records = read_all(&broker.bootstrap_servers(), topic);
@@ -136,6 +136,24 @@ fn it_is_bounded_by_memory_not_by_the_iterator() {
     let records = (0..2000).map(|_| topic.record(None, &value));
     let report = topic.blocking().send_many(records);
     assert_eq!((report.delivered, report.failures.len()), (2000, 0));
+}
+
+#[test]
+fn a_record_is_sent_while_the_next_one_is_long_in_coming() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic = producer.topic("t");
+    let since = Instant::now();
+    let mut count = 0;
+    let records = std::iter::from_fn(|| {
+        while count > 0 && broker.records("t").unwrap().len() < count {
+            assert!(since.elapsed() < LONG, "it is held back");
+            std::thread::yield_now();
+        }
+        count += 1;
+        (count <= 3).then(|| topic.record(None, b"v"))
+    });
+    assert_eq!(topic.blocking().send_many(records).delivered, 3);
 }
 
 #[test]
