@@ -66,22 +66,24 @@ impl fmt::Display for Bound {
 pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
     use Bound::{AtLeast, AtMost};
     use TargetKind::{Discard, Kafka};
-    let judging = Judging(blocks);
+    let judging = Judging { blocks, own: RABAN };
     let deciding = Cell::DECIDING;
-    let mut verdicts = vec![
-        judging.with(Discard, deciding, Metric::Cpu, AtMost(2.0), "floor"),
-        judging.best(Kafka, deciding, Metric::Cpu, AtMost(0.5)),
-        judging.best(Kafka, deciding, Metric::RecordsPerSecond, AtLeast(0.97)),
-        judging.best(Discard, deciding, Metric::RecordsPerSecond, AtLeast(3.0)),
-    ];
+    let mut verdicts = Vec::new();
+    // A future for each record, and the way that costs least.
+    for own in [RABAN, "raban-many"] {
+        let judging = judging.of(own);
+        verdicts.extend([
+            judging.with(Discard, deciding, Metric::Cpu, AtMost(2.0), "floor"),
+            judging.best(Kafka, deciding, Metric::Cpu, AtMost(0.5)),
+            judging.best(Kafka, deciding, Metric::RecordsPerSecond, AtLeast(0.97)),
+            judging.best(Discard, deciding, Metric::RecordsPerSecond, AtLeast(3.0)),
+        ]);
+        for target in [Kafka, Discard] {
+            let (metric, bound) = (Metric::PeakMib, AtMost(1.0));
+            verdicts.push(judging.with(target, deciding, metric, bound, "rdkafka-threaded"));
+        }
+    }
     for target in [Kafka, Discard] {
-        verdicts.push(judging.with(
-            target,
-            deciding,
-            Metric::PeakMib,
-            AtMost(1.0),
-            "rdkafka-threaded",
-        ));
         for settings in [Profile::Best, Profile::Defaults] {
             verdicts.push(judging.four_senders(target, settings));
         }
@@ -105,11 +107,51 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
     verdicts
 }
 
-struct Judging<'a, 'b>(&'a [Block<'b>]);
+/// A future for each record.
+const RABAN: &str = "raban";
+
+struct Judging<'a, 'b> {
+    blocks: &'a [Block<'b>],
+    /// The way to send that is judged.
+    own: &'static str,
+}
 
 impl<'a, 'b> Judging<'a, 'b> {
+    fn of(&self, own: &'static str) -> Self {
+        Self {
+            blocks: self.blocks,
+            own,
+        }
+    }
+
+    fn promise(&self, target: TargetKind, cell: Cell, metric: Metric, with: &str) -> String {
+        let way = match self.own {
+            RABAN => String::new(),
+            own => format!(" {own}"),
+        };
+        format!(
+            "{} {cell}{way}: {} of {with}'s",
+            target.name(),
+            name(metric)
+        )
+    }
+
+    fn compare(
+        &self,
+        block: &Block<'_>,
+        metric: Metric,
+        other: &Row<'_>,
+    ) -> Option<(Spread, String)> {
+        let own = match metric {
+            Metric::P99 => block.best(Kind::Own, metric)?,
+            _ => block.row(self.own)?,
+        };
+        let ratio = own.ratio(metric, other)?;
+        Some((ratio, other.program.name.to_owned()))
+    }
+
     fn block(&self, target: TargetKind, cell: Cell) -> Option<&'a Block<'b>> {
-        self.0
+        self.blocks
             .iter()
             .find(|block| (block.target, block.cell) == (target, cell))
     }
@@ -118,12 +160,8 @@ impl<'a, 'b> Judging<'a, 'b> {
     fn best(&self, target: TargetKind, cell: Cell, metric: Metric, bound: Bound) -> Verdict {
         let measured = self
             .block(target, cell)
-            .and_then(|block| compare(block, metric, block.best_peer(metric)?));
-        let promise = format!(
-            "{} {cell}: {} of the best peer's",
-            target.name(),
-            name(metric)
-        );
+            .and_then(|block| self.compare(block, metric, block.best_peer(metric)?));
+        let promise = self.promise(target, cell, metric, "the best peer");
         Verdict {
             promise,
             bound,
@@ -142,8 +180,8 @@ impl<'a, 'b> Judging<'a, 'b> {
     ) -> Verdict {
         let measured = self
             .block(target, cell)
-            .and_then(|block| compare(block, metric, block.row(other)?));
-        let promise = format!("{} {cell}: {} of {other}'s", target.name(), name(metric));
+            .and_then(|block| self.compare(block, metric, block.row(other)?));
+        let promise = self.promise(target, cell, metric, other);
         Verdict {
             promise,
             bound,
@@ -163,8 +201,8 @@ impl<'a, 'b> Judging<'a, 'b> {
             .zip(self.block(target, one))
             .and_then(|(four, one)| {
                 let ratio = four
-                    .row("raban")?
-                    .ratio(Metric::RecordsPerSecond, one.row("raban")?)?;
+                    .row(self.own)?
+                    .ratio(Metric::RecordsPerSecond, one.row(self.own)?)?;
                 Some((ratio, "one sender".to_owned()))
             });
         Verdict {
@@ -177,7 +215,7 @@ impl<'a, 'b> Judging<'a, 'b> {
     /// Bytes in the log against the peer that sends fastest: who compresses less is faster.
     fn compressed(&self, cell: Cell) -> Verdict {
         let measured = self.block(TargetKind::Kafka, cell).and_then(|block| {
-            compare(
+            self.compare(
                 block,
                 Metric::LogBytes,
                 block.best_peer(Metric::RecordsPerSecond)?,
@@ -189,15 +227,6 @@ impl<'a, 'b> Judging<'a, 'b> {
             measured,
         }
     }
-}
-
-fn compare(block: &Block<'_>, metric: Metric, other: &Row<'_>) -> Option<(Spread, String)> {
-    let own = match metric {
-        Metric::P99 => block.best(Kind::Own, metric)?,
-        _ => block.row("raban")?,
-    };
-    let ratio = own.ratio(metric, other)?;
-    Some((ratio, other.program.name.to_owned()))
 }
 
 const fn name(metric: Metric) -> &'static str {
@@ -273,6 +302,27 @@ mod tests {
             outcome(&discard, "discard 100b-6p-nokey-none-1s-best: records/s"),
             Some(true)
         );
+    }
+
+    #[test]
+    fn the_way_that_costs_least_is_judged_by_itself() {
+        let results = results(
+            TargetKind::Discard,
+            Cell::DECIDING,
+            &[
+                ("raban", Kind::Own, &[(6e6, 0.3)]),
+                ("raban-many", Kind::Own, &[(9e6, 0.2)]),
+                ("floor", Kind::Floor, &[(1e7, 0.1)]),
+                ("rdkafka-threaded", Kind::Peer, &[(3e6, 0.4)]),
+            ],
+        );
+        let verdicts = judge(&Block::all(&results));
+        for metric in ["CPU", "records/s"] {
+            let one = format!("discard 100b-6p-nokey-none-1s-best: {metric}");
+            assert_eq!(outcome(&verdicts, &one), Some(false));
+            let many = format!("discard 100b-6p-nokey-none-1s-best raban-many: {metric}");
+            assert_eq!(outcome(&verdicts, &many), Some(true));
+        }
     }
 
     #[test]

@@ -135,6 +135,8 @@ mod guide {
     struct DeliveryGuarantees;
     #[doc = include_str!("../../../docs/tuning.md")]
     struct Tuning;
+    #[doc = include_str!("../../../docs/performance.md")]
+    struct Performance;
     #[doc = include_str!("../../../docs/errors.md")]
     struct Errors;
     #[doc = include_str!("../../../docs/monitoring.md")]
