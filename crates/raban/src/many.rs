@@ -183,13 +183,16 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
             while !rest.as_slice().is_empty() {
                 let accepted = self.enqueue_many(rest.as_slice(), &mut many);
                 rest.by_ref().take(accepted).for_each(drop);
-                sending.took_many(&mut many).await;
+                if accepted > 0 {
+                    waited_in_vain = None;
+                    sending.took_many(&mut many).await;
+                    let_others_run(accepted).await;
+                }
                 if let Some(record) = rest.next() {
                     let enqueued = record.enqueue_after(&mut waited_in_vain).await;
                     sending.took(enqueued).await;
                 }
             }
-            let_others_run(CHUNK).await;
         }
     }
 
