@@ -1,6 +1,9 @@
 //! `buffer.memory`: a hard bound on the bytes that batches hold, with waiters in order and a pool of
 //! spent buffers.
 //!
+//! A call that comes while others wait takes only what those don't need. If it always waited behind them, threads that
+//! fill memory together would hand each piece of it from one to the next, which takes longer than to fill it.
+//!
 //! Memory counts by buffer capacity, taken in steps as a batch grows, so that what is counted is
 //! what is held. Partitions that can't move (no leader, broker unreachable) share one half of it at
 //! most, so that they can't starve the others; their calls wait in a line of their own.
@@ -36,15 +39,45 @@ struct State {
     /// The part of `reserved` that stalled partitions hold.
     stalled: usize,
     pool: Pool,
-    moving_line: VecDeque<(WaitId, usize)>,
-    stalled_line: VecDeque<(WaitId, usize)>,
+    moving_line: Waiting,
+    stalled_line: Waiting,
 }
 
 impl State {
-    fn line(&mut self, line: Line) -> &mut VecDeque<(WaitId, usize)> {
+    fn line(&mut self, line: Line) -> &mut Waiting {
         match line {
             Line::Moving => &mut self.moving_line,
             Line::Stalled => &mut self.stalled_line,
+        }
+    }
+}
+
+/// Calls that wait, in order, each with what it needs.
+#[derive(Debug, Default)]
+struct Waiting {
+    calls: VecDeque<(WaitId, usize)>,
+    /// Of all of them together.
+    needs: usize,
+}
+
+impl Waiting {
+    fn first(&self) -> Option<(WaitId, usize)> {
+        self.calls.front().copied()
+    }
+
+    /// Joins behind the last one, or stays where it stands.
+    fn join(&mut self, call: WaitId, bytes: usize) {
+        match self.calls.iter_mut().find(|(id, _)| *id == call) {
+            Some((_, need)) => self.needs -= std::mem::replace(need, bytes),
+            None => self.calls.push_back((call, bytes)),
+        }
+        self.needs += bytes;
+    }
+
+    fn leave(&mut self, call: WaitId) {
+        let at = self.calls.iter().position(|(id, _)| *id == call);
+        if let Some((_, need)) = at.and_then(|at| self.calls.remove(at)) {
+            self.needs -= need;
         }
     }
 }
@@ -77,7 +110,7 @@ impl Memory {
     /// How many calls wait.
     pub(crate) fn waiting(&self) -> usize {
         let state = self.state();
-        state.moving_line.len() + state.stalled_line.len()
+        state.moving_line.calls.len() + state.stalled_line.calls.len()
     }
 
     /// Whether a call waits, so that open batches must leave at once to make room.
@@ -85,7 +118,7 @@ impl Memory {
         self.waiting() > 0
     }
 
-    /// Takes `bytes` if nobody waits before this call and there is room.
+    /// Takes `bytes` if there is room beside what those need who wait before this call.
     pub(crate) fn reserve(&self, bytes: usize, line: Line, call: Option<WaitId>) -> bool {
         let mut state = self.state();
         let reserved = self.reserve_locked(&mut state, bytes, line, call);
@@ -145,9 +178,13 @@ impl Memory {
         line: Line,
         call: Option<WaitId>,
     ) -> bool {
-        let first = state.line(line).front().map(|(id, _)| *id);
-        let my_turn = first.is_none() || first == call;
-        if !my_turn || !self.fits(state, bytes, line) {
+        let waiting = state.line(line);
+        let first = waiting.first().map(|(id, _)| id);
+        let ahead = match first == call {
+            true => 0,
+            false => waiting.needs,
+        };
+        if !self.fits(state, ahead.saturating_add(bytes), line) {
             return false;
         }
         state.reserved += bytes;
@@ -175,19 +212,15 @@ impl Memory {
             Line::Moving => Line::Stalled,
             Line::Stalled => Line::Moving,
         };
-        state.line(other).retain(|(id, _)| *id != call);
-        let line = state.line(line);
-        match line.iter_mut().find(|(id, _)| *id == call) {
-            Some((_, need)) => *need = bytes,
-            None => line.push_back((call, bytes)),
-        }
+        state.line(other).leave(call);
+        state.line(line).join(call, bytes);
     }
 
     /// Leaves the lines, served or not, and lets the next one try.
     pub(crate) fn leave(&self, call: WaitId) {
         let mut state = self.state();
-        state.moving_line.retain(|(id, _)| *id != call);
-        state.stalled_line.retain(|(id, _)| *id != call);
+        state.moving_line.leave(call);
+        state.stalled_line.leave(call);
         let next = self.next_served(&state);
         drop(state);
         self.waits.wake(next.into_iter().flatten());
@@ -222,16 +255,16 @@ impl Memory {
         }
         state.stalled -= held;
         // Their partitions may move now: each looks again for itself.
-        let waiting: Vec<WaitId> = state.stalled_line.drain(..).map(|(id, _)| id).collect();
+        let waiting = std::mem::take(&mut state.stalled_line);
         drop(state);
-        self.waits.wake(waiting);
+        self.waits.wake(waiting.calls.into_iter().map(|(id, _)| id));
     }
 
     fn next_served(&self, state: &State) -> [Option<WaitId>; 2] {
-        let first = |line: &VecDeque<(WaitId, usize)>, kind| {
-            line.front()
+        let first = |line: &Waiting, kind| {
+            line.first()
                 .filter(|(_, need)| self.fits(state, *need, kind))
-                .map(|(id, _)| *id)
+                .map(|(id, _)| id)
         };
         [
             first(&state.moving_line, Line::Moving),
@@ -273,6 +306,25 @@ mod tests {
         assert!(memory.reserve(50, Line::Moving, Some(1)));
         memory.leave(1);
         assert!(memory.reserve(5, Line::Moving, Some(2)));
+    }
+
+    #[test]
+    fn what_those_who_wait_do_not_need_may_be_taken() {
+        let memory = memory(100);
+        assert!(memory.reserve(90, Line::Moving, None));
+        memory.wait(1, 30, Line::Moving);
+        memory.wait(2, 20, Line::Moving);
+        memory.wait(2, 25, Line::Moving);
+        memory.release(50, Line::Moving, None);
+        assert!(!memory.reserve(6, Line::Moving, None), "they need 55 of 60");
+        assert!(memory.reserve(5, Line::Moving, None));
+        assert!(!memory.reserve(25, Line::Moving, Some(2)), "30 are ahead");
+        assert!(memory.reserve(30, Line::Moving, Some(1)));
+        memory.leave(1);
+        assert!(memory.reserve(25, Line::Moving, Some(2)));
+        memory.leave(2);
+        memory.release(10, Line::Moving, None);
+        assert!(memory.reserve(10, Line::Moving, None));
     }
 
     #[test]
