@@ -30,6 +30,10 @@ fn settings(workload: &Workload) -> Settings {
         };
         set("batch.size", batch_size);
     }
+    if (workload.settings, workload.linger_ms) == (Profile::Best, Some(0)) {
+        // What docs/tuning.md says of near brokers.
+        set("max.in.flight.requests.per.connection", "1");
+    }
     if let Some(linger) = workload.linger_ms {
         set("linger.ms", &linger.to_string());
     }
