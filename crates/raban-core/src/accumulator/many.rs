@@ -7,7 +7,7 @@ use super::partition::{Partition, PartitionState};
 use super::topic::{Partitions, Topic, TopicView};
 use super::{Accumulator, Candidate};
 use crate::delivery::Deliveries;
-use crate::partitioner::Partitioning;
+use crate::partitioner::{NamedPartitioner, Partitioning};
 use crate::record::NewRecord;
 use crate::sync::MutexGuard;
 use crate::time::Clock;
@@ -23,8 +23,8 @@ impl Accumulator {
     /// Accepts records, in order, as long as open batches have room for them, and returns how many those are. The next one is
     /// to be enqueued by itself: it needs a batch begun or ended, has to wait, or is wrong.
     ///
-    /// `deliveries` gets their outcomes to come, in order. A partitioner of the application's own is never asked, since a lock
-    /// is held here: with one, nothing is accepted.
+    /// `deliveries` gets their outcomes to come, in order. With a partitioner that must be asked once nothing is accepted: the
+    /// next record is asked for again, and an application's own can't be asked while a lock is held.
     pub fn enqueue_many(
         &self,
         clock: &impl Clock,
@@ -32,8 +32,11 @@ impl Accumulator {
         records: &[NewRecord<'_>],
         deliveries: &mut Vec<Deliveries>,
     ) -> usize {
-        let asks = matches!(self.config.partitioner, Partitioning::Custom(_));
-        if asks || self.generations.is_closing() {
+        let asks_once = matches!(
+            self.config.partitioner,
+            Partitioning::Custom(_) | Partitioning::Named(NamedPartitioner::RoundRobin)
+        );
+        if asks_once || self.generations.is_closing() {
             return 0;
         }
         let now = clock.recent();

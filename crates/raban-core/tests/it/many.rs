@@ -140,3 +140,22 @@ fn an_applications_partitioner_is_not_asked_under_a_lock() {
     let _first = harness.send("first");
     assert_eq!(enqueue(&harness, &to(0, &VALUES)).0, 0);
 }
+
+#[test]
+fn a_turn_that_is_taken_is_used() {
+    let class = "org.apache.kafka.clients.producer.RoundRobinPartitioner";
+    let mut harness = Harness::new(&[("partitioner.class", class), ("linger.ms", "1000")]);
+    harness.partitions = 3;
+    let anywhere = NewRecord {
+        value: Some(b"value"),
+        ..NewRecord::default()
+    };
+    let mut chosen = Vec::new();
+    for _ in 0..6 {
+        assert_eq!(enqueue(&harness, &[anywhere; 4]).0, 0);
+        chosen.push(harness.enqueue(&anywhere).unwrap().partition());
+    }
+    let first = chosen[0];
+    let in_turn: Vec<_> = (first..).map(|turn| turn % 3).take(6).collect();
+    assert_eq!(chosen, in_turn);
+}
