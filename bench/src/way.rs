@@ -53,12 +53,13 @@ pub(crate) fn append_with_key(meter: &mut Meter) -> u64 {
 pub(crate) fn append_many(meter: &mut Meter) -> u64 {
     let mut rig = Rig::new(6, &[]);
     let records = [record(None, None); 64];
+    let calls = PER_TICK / records.len() as u64;
     for _ in 0..TICKS {
         rig.round(meter, &[Step::Append], TICK, &mut |rig| {
-            (0..PER_TICK / 64).for_each(|_| rig.append_many(&records));
+            (0..calls).for_each(|_| rig.append_many(&records));
         });
     }
-    TICKS * (PER_TICK / 64) * 64
+    TICKS * calls * records.len() as u64
 }
 
 pub(crate) fn drain(meter: &mut Meter) -> u64 {

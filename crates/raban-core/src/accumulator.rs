@@ -3,6 +3,7 @@
 //! A record is encoded in place in its partition's open batch, under that partition's lock alone.
 //! Locks are taken in one order: partition, then memory, generations or signal, then waits.
 
+mod append;
 mod blocked;
 mod choose;
 pub(crate) mod closing;
@@ -26,13 +27,11 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use raban_protocol::compression::Compression;
 use raban_protocol::error_code::ErrorCode;
-use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordRef};
 
+use self::append::Candidate;
 use self::blocked::Blocked;
 pub use self::blocked::EnqueueWait;
-use self::choose::Chosen;
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;
@@ -43,12 +42,12 @@ use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
 use self::signal::Signal;
+use self::topic::TopicView;
 pub use self::topic::{PartitionInfo, Topic};
-use self::topic::{Partitions, TopicView};
 use self::waits::{WaitId, Waits};
 use crate::batch::{OpenBatch, Sealed};
 use crate::config::Config;
-use crate::delivery::{BatchResult, Delivery};
+use crate::delivery::Delivery;
 use crate::error::{Cause, EnqueueError, ErrorKind};
 use crate::metrics::{Metrics, Recorder, nanos};
 use crate::mutant::Mutant;
@@ -56,10 +55,7 @@ use crate::partitioner::{Sticky, split_mix};
 use crate::record::NewRecord;
 use crate::sync::{Mutex, OnceLock, RwLock};
 use crate::time::{Clock, Instant, Now};
-use crate::told::{Callback, CallbackSlot, Listener};
-
-/// Room of a partition's first buffer, when nothing tells that its batches will be large.
-const FIRST_BUFFER: usize = 1024;
+use crate::told::Listener;
 
 /// The producer's front: accepts records, from any thread.
 #[derive(Debug)]
@@ -217,210 +213,6 @@ impl Accumulator {
         })
     }
 
-    #[inline]
-    fn validate(&self, candidate: &Candidate<'_>) -> Result<(), Box<Blocked>> {
-        if candidate.timestamp < 0 {
-            return Err(Blocked::for_good(ErrorKind::InvalidTimestamp(
-                candidate.timestamp,
-            )));
-        }
-        let size = candidate.most();
-        if size <= self.largest_record {
-            return Ok(());
-        }
-        let (limit, setting) = match self.config.max_request_size {
-            limit if size > limit => (limit, "max.request.size"),
-            _ => (self.config.buffer_memory, "buffer.memory"),
-        };
-        Err(Blocked::for_good(ErrorKind::RecordTooLarge {
-            size,
-            limit,
-            setting,
-        }))
-    }
-
-    #[inline]
-    fn append(
-        &self,
-        clock: &impl Clock,
-        topic: &Topic,
-        partitions: &Partitions,
-        chosen: &Chosen<'_>,
-        candidate: &Candidate<'_>,
-        call: Option<WaitId>,
-    ) -> Result<Delivery, Box<Blocked>> {
-        let partition = chosen.partition;
-        let batch_size = self.batch_limit(topic, partition);
-        loop {
-            let mut state = partition.lock();
-            if state.open.is_none() {
-                let now = clock.now().instant;
-                self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
-                self.signal_locked(partition, &mut state);
-            }
-            let room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
-            if !room.is_there {
-                let taken = state.take_open();
-                state.filled = room.len > batch_size;
-                drop(state);
-                self.seal(clock.now().instant, partition, taken);
-                continue;
-            }
-            let open = state.open.as_mut().expect("opened above");
-            let index = self.put(topic, partitions, chosen, candidate, open, &room);
-            let delivery = Delivery::new(Arc::clone(open.result()), index);
-            if room.len >= room.limit {
-                let sealing = state.take_open();
-                state.filled = true;
-                drop(state);
-                self.seal(clock.now().instant, partition, sealing);
-            }
-            return Ok(delivery);
-        }
-    }
-
-    /// Puts a record into a batch that has room for it, and returns its index there.
-    #[inline(always)]
-    fn put(
-        &self,
-        topic: &Topic,
-        partitions: &Partitions,
-        chosen: &Chosen<'_>,
-        candidate: &Candidate<'_>,
-        open: &mut OpenBatch,
-        room: &Room,
-    ) -> u32 {
-        let Room {
-            bytes,
-            len,
-            batch_size,
-            ..
-        } = *room;
-        open.largest_record = open.largest_record.max(candidate.most());
-        let index = open.append(candidate.timestamp, candidate.record, self.note(candidate));
-        if chosen.sticky {
-            // Another record like it would not fit.
-            let batch_ends = len + bytes > batch_size;
-            let choices = partitions.choices();
-            topic
-                .sticky
-                .took(chosen.partition.index, bytes, batch_ends, choices);
-        }
-        if len >= batch_size {
-            // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
-            open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
-        }
-        index
-    }
-
-    /// Makes room for the record in the open batch, if that takes it.
-    #[inline]
-    fn make_room(
-        &self,
-        topic: &Topic,
-        state: &mut PartitionState,
-        candidate: &Candidate<'_>,
-        batch_size: usize,
-        call: Option<WaitId>,
-    ) -> Result<Room, Box<Blocked>> {
-        let open = state.open.as_ref().expect("the caller opened it");
-        let bytes = open.encoded_len(candidate.timestamp, candidate.record);
-        let len = open.len() + bytes;
-        let limit = if len < batch_size {
-            batch_size
-        } else {
-            let grown = self.growth.limit(topic, state, candidate.now);
-            grown.max(batch_size)
-        };
-        let of_this_generation = open.generation == self.generations.current();
-        let mut is_there = open.is_empty() || (len <= limit && of_this_generation);
-        let capacity = open.capacity();
-        let larger = grown_capacity(capacity, len - HEADER_LEN, batch_size, limit);
-        if is_there && larger > capacity {
-            let (more, line) = (larger - capacity, state.line());
-            match (
-                self.memory.larger(capacity, larger, line, call),
-                &mut state.open,
-            ) {
-                (Some(buffer), Some(open)) => {
-                    self.memory.keep(open.move_to(buffer));
-                    state.held += more;
-                }
-                // It is large enough: others need the memory more.
-                _ if len > batch_size => is_there = false,
-                _ => return Err(Blocked::Memory { bytes: more, line }.into()),
-            }
-        }
-        Ok(Room {
-            is_there,
-            bytes,
-            len,
-            limit,
-            batch_size,
-        })
-    }
-
-    /// What is to be remembered of a record whose outcome is told.
-    #[inline]
-    fn note(&self, candidate: &Candidate<'_>) -> Option<(u64, Option<Callback>)> {
-        let to_all = self.listener.get().is_some_and(|held| held.to_all);
-        let noted = to_all || candidate.callback.is_some();
-        noted.then(|| {
-            let callback = candidate.callback.and_then(CallbackSlot::take);
-            (candidate.tag, callback)
-        })
-    }
-
-    /// Bytes of records after which a batch is full: expected to come to `batch.size` compressed.
-    #[inline]
-    fn batch_limit(&self, topic: &Topic, partition: &Partition) -> usize {
-        let size = self.config.batch_size;
-        match self.config.codec.compression() {
-            // A refused batch that had grown says nothing of one that hasn't.
-            Compression::None if topic.refused_size() > size => size,
-            Compression::None => topic.expected_limit(),
-            _ => partition.ratio.uncompressed(
-                size.min(topic.expected_limit()),
-                self.config.max_request_size,
-            ),
-        }
-    }
-
-    fn open_batch(
-        &self,
-        now: Instant,
-        topic: &Topic,
-        partition: &Arc<Partition>,
-        state: &mut PartitionState,
-        need: usize,
-        call: Option<WaitId>,
-    ) -> Result<(), Box<Blocked>> {
-        let batch_size = self.config.batch_size;
-        let capacity = if need > batch_size {
-            need
-        } else if state.filled {
-            batch_size
-        } else {
-            need.max(FIRST_BUFFER.min(batch_size))
-        };
-        let line = state.line();
-        let blocked = Blocked::Memory {
-            bytes: capacity,
-            line,
-        };
-        let buffer = self.memory.buffer(capacity, line, call).ok_or(blocked)?;
-        let Some(generation) = self.generations.open_batch() else {
-            self.memory.release(capacity, line, Some(buffer.freeze()));
-            return Err(Blocked::for_good(ErrorKind::Closed));
-        };
-        let result = BatchResult::new(Arc::clone(&partition.topic), partition.index);
-        state.held += capacity;
-        state.filled = false;
-        state.open = Some(OpenBatch::new(buffer, result, now, generation));
-        topic.touch(now);
-        Ok(())
-    }
-
     /// Compresses and checksums a batch outside the partition's lock, whose order keeps its place.
     pub(crate) fn seal(
         &self,
@@ -549,64 +341,4 @@ impl Accumulator {
 fn refused(topic: &Topic, code: ErrorCode) -> EnqueueError {
     let topic = Arc::clone(topic.shared_name());
     ErrorKind::TopicRefused { topic, code }.into()
-}
-
-/// A record that may be accepted.
-struct Candidate<'a> {
-    /// Half a millisecond ago at most.
-    now: Instant,
-    timestamp: i64,
-    record: Measured<'a>,
-    tag: u64,
-    callback: Option<&'a CallbackSlot>,
-}
-
-impl<'a> Candidate<'a> {
-    #[inline(always)]
-    fn new(now: Now, record: &NewRecord<'a>) -> Self {
-        Self {
-            now: now.instant,
-            timestamp: record.timestamp.unwrap_or(now.wall_ms),
-            record: Measured::new(RecordRef {
-                key: record.key,
-                value: record.value,
-                headers: record.headers,
-            }),
-            tag: record.tag,
-            callback: record.callback,
-        }
-    }
-
-    /// The most bytes that it may come to, with its batch's header.
-    #[inline]
-    fn most(&self) -> usize {
-        self.record.upper_bound()
-    }
-}
-
-/// What an open batch has for a record.
-struct Room {
-    /// Else the batch is full.
-    is_there: bool,
-    /// What the record takes.
-    bytes: usize,
-    /// The batch's bytes with it.
-    len: usize,
-    /// The bytes at which the batch is sealed.
-    limit: usize,
-    /// The bytes at which it is full, which may be fewer.
-    batch_size: usize,
-}
-
-/// A batch's buffer doubles, up to `batch.size` and, where it may grow to a larger `limit`, from there on, so that memory
-/// follows the bytes held.
-#[inline]
-fn grown_capacity(capacity: usize, need: usize, batch_size: usize, limit: usize) -> usize {
-    if need <= capacity {
-        capacity
-    } else if batch_size < need && batch_size < limit {
-        batch_size * need.div_ceil(batch_size).next_power_of_two()
-    } else {
-        need.max(capacity.saturating_mul(2).min(batch_size))
-    }
 }

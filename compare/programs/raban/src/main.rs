@@ -29,10 +29,10 @@ fn settings(workload: &Workload) -> Settings {
             _ => "262144",
         };
         set("batch.size", batch_size);
-    }
-    if (workload.settings, workload.linger_ms) == (Profile::Best, Some(0)) {
-        // What docs/tuning.md says of near brokers.
-        set("max.in.flight.requests.per.connection", "1");
+        if workload.linger_ms == Some(0) {
+            // And of near brokers.
+            set("max.in.flight.requests.per.connection", "1");
+        }
     }
     if let Some(linger) = workload.linger_ms {
         set("linger.ms", &linger.to_string());

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use super::Accumulator;
+use super::append::Candidate;
 use super::partition::{Partition, PartitionState};
 use super::topic::{Partitions, Topic, TopicView};
-use super::{Accumulator, Candidate};
 use crate::delivery::Deliveries;
 use crate::partitioner::{NamedPartitioner, Partitioning};
 use crate::record::NewRecord;

@@ -91,7 +91,7 @@ pub(crate) struct BatchResult {
     pub(crate) partition: i32,
     pub(super) decision: OnceLock<Decision>,
     wakers: Mutex<Vec<Waker>>,
-    /// Handles dropped before the decision, and `DECIDED`.
+    /// Records whose handles were dropped before the decision, and `DECIDED`.
     unobserved: AtomicU32,
 }
 
@@ -138,8 +138,8 @@ impl BatchResult {
         Self::new(Arc::clone(&self.topic), self.partition)
     }
 
-    /// Settles all records at once, tells of those that are noted, and wakes whoever waits. Returns how
-    /// many handles nobody holds any more. Deciding twice is a bug.
+    /// Settles all records at once, tells of those that are noted, and wakes whoever waits. Returns of how
+    /// many nobody holds a handle any more. Deciding twice is a bug.
     pub(crate) fn settle(
         self: &Arc<Self>,
         settled: Settled,
@@ -172,7 +172,7 @@ impl BatchResult {
         self.wake();
     }
 
-    /// Returns how many handles were dropped before.
+    /// Returns of how many records the handles were dropped before.
     fn decide(&self, decision: Decision) -> u32 {
         let first = self.decision.set(decision).is_ok();
         assert!(first, "a batch is settled or split once");
