@@ -92,6 +92,11 @@ impl RecordMetadata {
         &self.batch.topic
     }
 
+    /// Whether the timestamp is the broker's append time.
+    pub fn is_log_append_time(&self) -> bool {
+        self.batch.has_log_append_time()
+    }
+
     /// Bytes of the serialized key; `None` for a null key.
     pub fn serialized_key_size(&self) -> Option<usize> {
         usize::try_from(self.key_size).ok()

@@ -61,6 +61,14 @@ impl Admin {
         Ok(Self { client })
     }
 
+    /// Connects to a bootstrap server and asks which requests it speaks: whether anybody is there.
+    ///
+    /// # Errors
+    /// That none of them answers.
+    pub async fn ping(&self) -> Result<(), AdminError> {
+        self.run(|client| async move { ping(&client).await }).await
+    }
+
     /// Creates a topic.
     ///
     /// # Errors
@@ -177,6 +185,14 @@ impl AdminBuilder {
 pub struct BlockingAdmin(Admin);
 
 impl BlockingAdmin {
+    /// As [`Admin::ping`].
+    ///
+    /// # Errors
+    /// As [`Admin::ping`].
+    pub fn ping(&self) -> Result<(), AdminError> {
+        block_on(self.0.ping())
+    }
+
     /// As [`Admin::create_topic`].
     ///
     /// # Errors
@@ -445,6 +461,10 @@ async fn delete_topic(client: &Client, name: &str) -> Result<(), AdminError> {
         Ok(())
     })
     .await
+}
+
+async fn ping(client: &Client) -> Result<(), AdminError> {
+    retry(client, || async { Ok(client.bootstrap().await.map(drop)?) }).await
 }
 
 async fn list_topics(client: &Client) -> Result<Vec<TopicListing>, AdminError> {

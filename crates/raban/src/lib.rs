@@ -81,7 +81,7 @@ pub use blocking::block_on;
 pub use builder::{Builder, StartError};
 pub use callbacks::{DeliveryReport, ProducerInterceptor};
 pub use delivery::Delivery;
-pub use many::SendManyReport;
+pub use many::{ManyDeliveries, SendManyReport};
 pub use producer::{CloseError, Producer, TryEnqueueError};
 pub use reader::{ReadError, ReadRecord, Reader, ReaderBuilder};
 pub use record::{Payload, Record};

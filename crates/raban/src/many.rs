@@ -1,11 +1,14 @@
 //! Many records sent at a time, and one report of how they ended.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 
 use raban_core::{Deliveries, EnqueueError, ErrorKind, ManyOutcome, NewRecord, ProduceError};
 
 use crate::accept::let_others_run;
+use crate::blocking::block_on;
 use crate::delivery::Delivery;
 use crate::producer::TryEnqueueError;
 use crate::serializer::Nullable;
@@ -32,6 +35,44 @@ impl SendManyReport {
     /// Whether every record was acknowledged.
     pub fn is_ok(&self) -> bool {
         self.failures.is_empty()
+    }
+}
+
+/// The outcomes to come of records that [`Topic::enqueue_many`] had accepted; awaited, the report of how they ended.
+///
+/// Dropping it doesn't take the records back.
+#[must_use = "it tells which records failed: await it, or wait() for it"]
+pub struct ManyDeliveries(Sending);
+
+impl ManyDeliveries {
+    /// How many records the iterator had, those among them that weren't accepted included.
+    pub fn count(&self) -> usize {
+        self.0.next
+    }
+
+    /// Blocks this thread until each record is acknowledged or failed.
+    ///
+    /// # Panics
+    /// In a callback, which can't wait.
+    pub fn wait(self) -> SendManyReport {
+        block_on(self.0.end())
+    }
+}
+
+impl IntoFuture for ManyDeliveries {
+    type Output = SendManyReport;
+    type IntoFuture = Pin<Box<dyn Future<Output = SendManyReport> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.0.end())
+    }
+}
+
+impl fmt::Debug for ManyDeliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManyDeliveries")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,6 +209,19 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         K: 'r,
         V: 'r,
     {
+        self.enqueue_many(records).await.0.end().await
+    }
+
+    /// Resolves when all records are accepted, as [`send_many`](Self::send_many) has them accepted; awaiting what it
+    /// resolves to tells how they ended.
+    pub async fn enqueue_many<'r, GK: Nullable<K>, GV: Nullable<V>>(
+        &self,
+        records: impl IntoIterator<Item = TopicRecord<'r, K, V, GK, GV>>,
+    ) -> ManyDeliveries
+    where
+        K: 'r,
+        V: 'r,
+    {
         let mut sending = Sending::default();
         let mut waited_in_vain = None;
         let mut many = Vec::new();
@@ -177,11 +231,11 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
             let there = records.size_hint().0.clamp(1, CHUNK);
             let chunk: Vec<_> = records.by_ref().take(there).collect();
             if chunk.is_empty() {
-                return sending.end().await;
+                return ManyDeliveries(sending);
             }
             let mut rest = chunk.into_iter();
             while !rest.as_slice().is_empty() {
-                let accepted = self.enqueue_many(rest.as_slice(), &mut many);
+                let accepted = self.enqueue_at_once(rest.as_slice(), &mut many);
                 rest.by_ref().take(accepted).for_each(drop);
                 if accepted > 0 {
                     waited_in_vain = None;
@@ -197,7 +251,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     }
 
     /// Enqueues as many as there is nothing to be done for but to copy them, and returns how many.
-    fn enqueue_many<GK: Nullable<K>, GV: Nullable<V>>(
+    fn enqueue_at_once<GK: Nullable<K>, GV: Nullable<V>>(
         &self,
         records: &[TopicRecord<'_, K, V, GK, GV>],
         many: &mut Vec<Deliveries>,

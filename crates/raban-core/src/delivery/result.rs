@@ -109,6 +109,24 @@ impl BatchResult {
         })
     }
 
+    /// Whether the brokers set the records' timestamps.
+    pub(crate) fn has_log_append_time(&self) -> bool {
+        match self.decision.get() {
+            Some(Decision::Settled(outcomes)) => matches!(
+                outcomes.settled,
+                Settled::Acknowledged {
+                    log_append_time: Some(_),
+                    ..
+                }
+            ),
+            // A setting of the topic: all parts are alike.
+            Some(Decision::Split(parts)) => {
+                parts.iter().any(|part| part.result.has_log_append_time())
+            }
+            None => false,
+        }
+    }
+
     /// The outcome of the record at this place.
     #[inline]
     pub(super) fn outcome(

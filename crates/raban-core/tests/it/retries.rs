@@ -167,5 +167,6 @@ fn a_duplicates_append_time_is_not_the_records_timestamp() {
         harness.answer_all();
         let metadata = delivery.try_outcome().unwrap().unwrap();
         assert_eq!(metadata.timestamp, expected);
+        assert_eq!(metadata.is_log_append_time(), first == 4);
     }
 }

@@ -81,6 +81,7 @@ fn futures_and_handles_go_to_other_threads() {
     drop(send(producer.send_many(vec![Record::to("t")])));
     drop(send(topic.send(b"k", b"v")));
     drop(send(topic.send_many(vec![topic.record(b"k", b"v")])));
+    drop(send(topic.enqueue_many(vec![topic.record(b"k", b"v")])));
     drop(send(producer.close(LONG)));
 }
 

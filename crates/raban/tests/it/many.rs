@@ -35,6 +35,25 @@ fn all_are_delivered_in_order() {
 }
 
 #[test]
+fn those_accepted_are_delivered_whether_awaited_or_not() {
+    let broker = broker();
+    let producer = producer(&broker);
+    let topic = producer.topic("t").with_value(Utf8);
+    let too_large = "x".repeat(2_000_000);
+    let records = ["a", &too_large, "b"].map(|value| topic.record(None, value));
+    let accepted = raban::block_on(topic.enqueue_many(records));
+    assert_eq!(accepted.count(), 3);
+    let report = raban::block_on(async { accepted.await });
+    assert_eq!((report.delivered, failed(&report)), (2, vec![1]));
+    drop(raban::block_on(
+        topic.enqueue_many([topic.record(None, "c")]),
+    ));
+    let last = raban::block_on(topic.enqueue_many([topic.record(None, "d")]));
+    assert!(last.wait().is_ok());
+    assert_eq!(values(&broker, "t"), ["a", "b", "c", "d"]);
+}
+
+#[test]
 fn keys_headers_times_and_tombstones_come_along() {
     let broker = broker();
     let producer = producer(&broker);

@@ -9,6 +9,7 @@ use crate::support::{broker, producer, read_all};
 fn a_topic_is_created_described_listed_and_deleted() {
     let broker = broker();
     let admin = Admin::new(broker.bootstrap_servers()).unwrap().blocking();
+    admin.ping().unwrap();
     assert_eq!(admin.list_topics().unwrap(), []);
     let topic = NewTopic {
         partitions: Some(3),

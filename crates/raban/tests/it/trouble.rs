@@ -183,8 +183,10 @@ fn readers_and_admins_say_the_same() {
         assert!(reader.is_done());
         let admin = Admin::builder().bootstrap_servers(address.to_string());
         let admin = admin.set("max.block.ms", "100").build().unwrap();
-        let error = admin.blocking().list_topics().unwrap_err();
-        assert!(matches!(error, AdminError::Unreachable { .. }));
-        assert!(error.to_string().contains(part), "{error}");
+        let admin = admin.blocking();
+        for error in [admin.ping().unwrap_err(), admin.list_topics().unwrap_err()] {
+            assert!(matches!(error, AdminError::Unreachable { .. }));
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
 }
