@@ -27,9 +27,16 @@ pub(crate) struct Args {
     /// What to send to.
     #[arg(long, value_enum, default_value_t = Targets::Both)]
     pub(crate) target: Targets,
-    /// Programs by name, separated by commas; default: all.
+    /// Programs by name, separated by commas; default: all, Python's only with --python.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// The Python part: raban's Python package and its peers in place of all others, and by default only in the deciding case, with
+    /// best-known settings and with defaults.
+    #[arg(long)]
+    pub(crate) python: bool,
+    /// Only whether the memory of raban's Python package grows with the records that it sends.
+    #[arg(long, conflicts_with_all = ["quick", "cells", "rounds", "records", "target", "only", "python", "out"])]
+    pub(crate) python_memory: bool,
     /// The folder to write to.
     #[arg(long, default_value = "results")]
     pub(crate) out: PathBuf,
@@ -82,7 +89,10 @@ impl Args {
             return vec![Cell::DECIDING];
         }
         if self.cells.is_empty() {
-            return Cell::standard();
+            return match self.python {
+                true => Cell::python(),
+                false => Cell::standard(),
+            };
         }
         let mut cells = Vec::new();
         for given in &self.cells {
@@ -112,6 +122,7 @@ mod tests {
     fn cells_are_chosen() {
         assert_eq!(parse("").unwrap().cells(), Cell::standard());
         assert_eq!(parse("--quick").unwrap().cells(), [Cell::DECIDING]);
+        assert_eq!(parse("--python").unwrap().cells(), Cell::python());
         assert_eq!(parse("--cells best,6p,4s").unwrap().cells().len(), 2);
         assert_eq!(
             parse("--cells 4s,all").unwrap().cells().len(),
@@ -127,6 +138,7 @@ mod tests {
             "--records x",
             "--target redpanda",
             "--quick --cells 4s",
+            "--python-memory --quick",
             "--timeout 0",
             "--fast",
         ] {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::program::{Program, Source};
+use crate::venv::Venv;
 
 /// Apache Kafka's version: of the Java client, and of the broker.
 pub(crate) const KAFKA: &str = "4.4.0";
@@ -16,6 +17,7 @@ pub(crate) struct Places {
     compare: PathBuf,
     /// Cargo's target folder.
     target: PathBuf,
+    venv: Venv,
 }
 
 /// How to start a program, without its arguments.
@@ -50,7 +52,12 @@ impl Places {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         // As cargo does where this program is run by it: relative to the workspace.
         let target = compare.join(target);
-        Ok(Self { compare, target })
+        let venv = Venv::new(&compare, &target);
+        Ok(Self {
+            compare,
+            target,
+            venv,
+        })
     }
 
     /// Builds a program and tells how to start it.
@@ -62,6 +69,7 @@ impl Places {
             Source::Cargo { package, .. } => self.cargo(package),
             Source::Go => self.go(),
             Source::Java => self.java(),
+            Source::Python { script, package } => self.python(script, package),
         }
     }
 
@@ -121,6 +129,24 @@ impl Places {
         })
     }
 
+    /// A script of `python/`, in an environment that has this package.
+    ///
+    /// # Errors
+    /// What is missing, or pip's last words.
+    pub(crate) fn python(&self, script: &str, package: &str) -> Result<Start, Skipped> {
+        let python = match package {
+            "raban" => self.venv.with_raban()?,
+            _ => self.venv.with_peers()?,
+        };
+        let script = self.compare.join("python").join(script);
+        // Without writing what it compiles next to the scripts.
+        let args = ["-B".to_owned(), script.display().to_string()];
+        Ok(Start {
+            program: python,
+            args: args.into(),
+        })
+    }
+
     /// The version of the client that a program uses.
     pub(crate) fn version(&self, program: &Program) -> String {
         let found = match program.source {
@@ -135,6 +161,16 @@ impl Places {
             }
             Source::Go => required(&self.read("go/go.mod"), "github.com/twmb/franz-go"),
             Source::Java => Some(KAFKA.to_owned()),
+            Source::Python { package, .. } => {
+                let own = match package {
+                    "raban" => locked(&self.read("Cargo.lock"), package),
+                    _ => pinned(&self.read("python/requirements.txt"), package),
+                };
+                own.map(|own| match self.venv.version() {
+                    Some(python) => format!("{own} (Python {python})"),
+                    None => own,
+                })
+            }
         };
         found.unwrap_or_else(|| "unknown".to_owned())
     }
@@ -167,7 +203,8 @@ fn started(program: PathBuf) -> Start {
     }
 }
 
-fn run(mut command: Command, program: &str) -> Result<(), Skipped> {
+/// What it says, if it does what it should.
+pub(crate) fn run(mut command: Command, program: &str) -> Result<String, Skipped> {
     let output = match command.output() {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -175,10 +212,17 @@ fn run(mut command: Command, program: &str) -> Result<(), Skipped> {
         }
         Err(error) => return Err(Skipped(format!("{program}: {error}"))),
     };
+    let said = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
-        return Ok(());
+        return Ok(said.trim_end().to_owned());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
+    // python3 -m venv tells on standard output what it lacks.
+    let errors = if errors.trim().is_empty() {
+        said
+    } else {
+        errors
+    };
     Err(Skipped(format!("{program} failed: {}", cause(&errors))))
 }
 
@@ -216,24 +260,44 @@ fn required(module: &str, name: &str) -> Option<String> {
     Some(versions.next()?.split_whitespace().next()?.to_owned())
 }
 
+/// A package's version in a requirements.txt.
+fn pinned(requirements: &str, name: &str) -> Option<String> {
+    let mut versions = requirements.lines().filter_map(|line| {
+        let (package, version) = line.split_once("==")?;
+        let package = package.split('[').next()?;
+        (package == name).then_some(version)
+    });
+    versions.next().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
     use crate::program::PROGRAMS;
+    use crate::python;
 
     #[test]
     fn every_program_has_a_version() {
         let places = Places::find().unwrap();
         let versions: BTreeMap<_, _> = PROGRAMS
             .iter()
+            .chain(&python::PROGRAMS)
             .map(|program| (program.name, places.version(program)))
             .collect();
         assert!(
             versions.values().all(|version| version != "unknown"),
             "{versions:?}"
         );
+    }
+
+    #[test]
+    fn pinned_packages_have_versions() {
+        let requirements = "# peers\na-b[x,y]==1.2\na==3\n";
+        assert_eq!(pinned(requirements, "a").as_deref(), Some("3"));
+        assert_eq!(pinned(requirements, "a-b").as_deref(), Some("1.2"));
+        assert_eq!(pinned(requirements, "b"), None);
     }
 
     #[test]

@@ -65,6 +65,16 @@ impl Cell {
         changed.into_iter().chain(latency).chain(defaults).collect()
     }
 
+    /// The deciding case, and with the clients' defaults.
+    pub(crate) fn python() -> Vec<Self> {
+        [Profile::Best, Profile::Defaults]
+            .map(|settings| Self {
+                settings,
+                ..Self::DECIDING
+            })
+            .into()
+    }
+
     /// Latency at 20,000 records/s.
     pub(crate) const fn latency(linger_ms: u32) -> Self {
         Self {

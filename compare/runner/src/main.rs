@@ -5,16 +5,19 @@ mod build;
 mod cell;
 mod html;
 mod measure;
+mod memory;
 mod plot;
 mod pool;
 mod process;
 mod program;
+mod python;
 mod results;
 mod sink;
 mod stats;
 mod summary;
 mod table;
 mod target;
+mod venv;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -40,7 +43,11 @@ fn main() -> ExitCode {
     if args.list {
         return list();
     }
-    match compare(&args) {
+    let done = match args.python_memory {
+        true => memory::check(Duration::from_secs(args.timeout)),
+        false => compare(&args),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -51,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn list() -> ExitCode {
-    for program in &program::PROGRAMS {
+    for program in program::all() {
         println!("program {}: {}", program.name, program.note);
     }
     for cell in cell::Cell::standard() {
@@ -63,7 +70,7 @@ fn list() -> ExitCode {
 /// Whether each run that was to be had gave figures.
 fn compare(args: &Args) -> Result<bool, Box<dyn Error>> {
     let cells = args.cells();
-    let selected = program::select(&args.only)?;
+    let selected = program::select(&args.only, args.python)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| format!("--out {}: {error}", args.out.display()))?;
     let places = Places::find()?;

@@ -141,7 +141,7 @@ impl Measure<'_> {
         start: &Start,
         topic: &mut Topic,
     ) -> Result<Outcome, String> {
-        let records = self.records.unwrap_or_else(|| cell.records());
+        let records = self.records.unwrap_or_else(|| program.records(&cell));
         let warmup = (records / WARMUP_PART).max(WARMUP_LEAST);
         let floor = program.kind == Kind::Floor;
         let before = if floor {
@@ -188,7 +188,14 @@ impl Measure<'_> {
     }
 }
 
-fn arguments(cell: Cell, records: u64, warmup: u64, bootstrap: &str, topic: &str) -> Vec<String> {
+/// What every program is told.
+pub(crate) fn arguments(
+    cell: Cell,
+    records: u64,
+    warmup: u64,
+    bootstrap: &str,
+    topic: &str,
+) -> Vec<String> {
     let settings = match cell.settings {
         load::Profile::Best => "best",
         load::Profile::Defaults => "defaults",

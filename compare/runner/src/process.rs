@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use load::Report;
+use serde::de::DeserializeOwned;
 
 /// Lines of a program's output that are shown if it fails.
 const SHOWN: usize = 5;
@@ -36,11 +36,11 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
 ///
 /// # Errors
 /// Whatever leaves it without a report.
-pub(crate) fn run(
+pub(crate) fn run<R: DeserializeOwned>(
     mut command: Command,
     scratch: &Path,
     timeout: Duration,
-) -> Result<Report, RunError> {
+) -> Result<R, RunError> {
     // Files, since a program that tells much would wait for a pipe that nobody reads.
     let (out, err) = (scratch.join("stdout"), scratch.join("stderr"));
     command
@@ -85,6 +85,8 @@ fn tail(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use load::Report;
+
     use super::*;
 
     fn shell(script: &str, timeout: Duration) -> Result<Report, RunError> {

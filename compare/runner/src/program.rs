@@ -3,6 +3,7 @@
 use load::Codec;
 
 use crate::cell::Cell;
+use crate::python;
 
 /// One client, used one way.
 #[derive(Debug)]
@@ -38,9 +39,14 @@ pub(crate) enum Source {
     Go,
     /// `java/Load.java`.
     Java,
+    /// A script of `python/`, and the package whose version counts.
+    Python {
+        script: &'static str,
+        package: &'static str,
+    },
 }
 
-/// All programs, in the order of the tables.
+/// All programs but Python's, in the order of the tables.
 pub(crate) const PROGRAMS: [Program; 13] = [
     Program {
         name: "raban",
@@ -142,32 +148,48 @@ const fn cargo(package: &'static str, client: &'static str) -> Source {
 impl Program {
     /// Whether it has something to say about a case.
     pub(crate) fn takes_part(&self, cell: &Cell) -> bool {
-        match self.name {
-            "raban-zstd-c" => cell.compression == Codec::Zstd,
-            // It has neither answers nor settings.
-            "floor" => cell.rate.is_none(),
+        match (self.name, self.source) {
+            ("raban-zstd-c", _) => cell.compression == Codec::Zstd,
+            // The one has neither answers nor settings, the others' senders keep no time.
+            ("floor", _) | (_, Source::Python { .. }) => cell.rate.is_none(),
             _ => true,
         }
     }
+
+    /// How many records of a case it sends: seconds for the fast, not minutes for the slow.
+    pub(crate) fn records(&self, cell: &Cell) -> u64 {
+        cell.records() / python::part(self)
+    }
 }
 
-/// The programs of these names; all if there is none.
+/// The programs of these names; if there is none, Python's or all others.
 ///
 /// # Errors
 /// A name that none has.
-pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Program>, UnknownProgram> {
+pub(crate) fn select(
+    names: &[String],
+    python: bool,
+) -> Result<Vec<&'static Program>, UnknownProgram> {
     for name in names {
-        if !PROGRAMS.iter().any(|program| program.name == name) {
+        if !all().any(|program| program.name == name) {
             return Err(UnknownProgram(name.clone()));
         }
     }
-    let selected = |program: &&Program| names.is_empty() || names.iter().any(|n| n == program.name);
-    Ok(PROGRAMS.iter().filter(selected).collect())
+    let selected = |program: &&Program| match names {
+        [] => matches!(program.source, Source::Python { .. }) == python,
+        names => names.iter().any(|name| name == program.name),
+    };
+    Ok(all().filter(selected).collect())
+}
+
+/// All programs, in the order of the tables.
+pub(crate) fn all() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().chain(&python::PROGRAMS)
 }
 
 /// A name that no program has.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no program {0:?}; there are {known}", known = PROGRAMS.iter().map(|program| program.name).collect::<Vec<_>>().join(", "))]
+#[error("there is no program {0:?}; there are {known}", known = all().map(|program| program.name).collect::<Vec<_>>().join(", "))]
 pub(crate) struct UnknownProgram(String);
 
 #[cfg(test)]
@@ -176,24 +198,25 @@ mod tests {
 
     #[test]
     fn programs_are_selected_by_name() {
-        assert_eq!(select(&[]).unwrap().len(), PROGRAMS.len());
-        let some = select(&["franz-go".to_owned(), "raban".to_owned()]).unwrap();
-        assert_eq!(
-            some.iter().map(|program| program.name).collect::<Vec<_>>(),
-            ["raban", "franz-go"]
-        );
-        let error = select(&["kacrab".to_owned()]).unwrap_err().to_string();
+        assert_eq!(select(&[], false).unwrap().len(), PROGRAMS.len());
+        assert_eq!(select(&[], true).unwrap().len(), python::PROGRAMS.len());
+        let names = ["python-confluent", "franz-go", "raban"].map(str::to_owned);
+        for python in [false, true] {
+            let some = select(&names, python).unwrap();
+            assert_eq!(
+                some.iter().map(|program| program.name).collect::<Vec<_>>(),
+                ["raban", "franz-go", "python-confluent"]
+            );
+        }
+        let error = select(&["kacrab".to_owned()], false)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("\"kacrab\"; there are raban, "), "{error}");
     }
 
     #[test]
     fn each_takes_part_where_it_can() {
-        let named = |name: &str| {
-            PROGRAMS
-                .iter()
-                .find(|program| program.name == name)
-                .unwrap()
-        };
+        let named = |name: &str| all().find(|program| program.name == name).unwrap();
         let zstd = Cell {
             compression: Codec::Zstd,
             ..Cell::DECIDING
@@ -202,5 +225,18 @@ mod tests {
         assert!(!named("raban-zstd-c").takes_part(&Cell::DECIDING));
         assert!(!named("floor").takes_part(&Cell::latency(0)));
         assert!(named("java").takes_part(&Cell::latency(0)));
+        assert!(!named("python-raban").takes_part(&Cell::latency(0)));
+    }
+
+    #[test]
+    fn slow_ones_send_fewer_records() {
+        for program in all() {
+            let (records, all) = (program.records(&Cell::DECIDING), Cell::DECIDING.records());
+            let fewer = matches!(
+                program.name,
+                "python-kafka" | "python-kafka-future" | "python-aiokafka"
+            );
+            assert_eq!(records < all, fewer, "{}", program.name);
+        }
     }
 }

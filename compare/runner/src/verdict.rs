@@ -104,6 +104,54 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
             ..deciding
         }));
     }
+    verdicts.extend(python(&judging));
+    verdicts
+}
+
+/// What raban's Python package promises. A broker that keeps what it gets takes its part of the processors: what is many times a
+/// peer's shows only with the one that drops.
+fn python(judging: &Judging<'_, '_>) -> Vec<Verdict> {
+    use Bound::{AtLeast, AtMost};
+    use TargetKind::{Discard, Kafka};
+    let judge = |target, own, metric, bound, other| {
+        judging
+            .of(own)
+            .with(target, Cell::DECIDING, metric, bound, other)
+    };
+    let mut verdicts = Vec::new();
+    for target in [Discard, Kafka] {
+        for (own, metric, bound, other) in [
+            (
+                "python-raban",
+                Metric::RecordsPerSecond,
+                AtLeast(1.0),
+                "python-confluent",
+            ),
+            ("python-raban", Metric::Cpu, AtMost(1.0), "python-confluent"),
+            (
+                "python-raban-aio",
+                Metric::RecordsPerSecond,
+                AtLeast(3.0),
+                "python-aiokafka",
+            ),
+        ] {
+            verdicts.push(judge(target, own, metric, bound, other));
+        }
+    }
+    for (own, times, other) in [
+        ("python-raban-many", 3.0, "python-confluent"),
+        ("python-raban-many", 1.0, "python-confluent-batch"),
+        ("python-raban-many", 40.0, "python-kafka"),
+        ("python-raban", 40.0, "python-kafka"),
+        ("python-raban-future", 40.0, "python-kafka-future"),
+        ("python-raban-aio-many", 10.0, "python-aiokafka"),
+        ("python-raban-aio-batch", 10.0, "python-aiokafka"),
+        ("python-raban-aio-many", 1.0, "python-aiokafka-batch"),
+        ("python-raban-aio-batch", 1.0, "python-aiokafka-batch"),
+    ] {
+        let (metric, bound) = (Metric::RecordsPerSecond, AtLeast(times));
+        verdicts.push(judge(Discard, own, metric, bound, other));
+    }
     verdicts
 }
 
@@ -323,6 +371,34 @@ mod tests {
             let many = format!("discard 100b-6p-nokey-none-1s-best raban-many: {metric}");
             assert_eq!(outcome(&verdicts, &many), Some(true));
         }
+    }
+
+    #[test]
+    fn python_is_judged_way_by_way() {
+        let results = results(
+            TargetKind::Discard,
+            Cell::DECIDING,
+            &[
+                ("python-raban", Kind::Own, &[(1e6, 1.1)]),
+                ("python-raban-many", Kind::Own, &[(3e6, 0.3)]),
+                ("python-confluent", Kind::Peer, &[(9e5, 1.0)]),
+                ("python-kafka", Kind::Peer, &[(7e4, 14.0)]),
+            ],
+        );
+        let verdicts = judge(&Block::all(&results));
+        let deciding = "discard 100b-6p-nokey-none-1s-best python-raban";
+        for (promise, holds) in [
+            (": records/s of python-confluent's", true),
+            (": CPU per record of python-confluent's", false),
+            (": records/s of python-kafka's", false),
+            ("-many: records/s of python-confluent's", true),
+            ("-many: records/s of python-kafka's", true),
+        ] {
+            let promise = format!("{deciding}{promise}");
+            assert_eq!(outcome(&verdicts, &promise), Some(holds), "{promise}");
+        }
+        let aio = format!("{deciding}-aio: records/s of python-aiokafka's");
+        assert_eq!(outcome(&verdicts, &aio), None);
     }
 
     #[test]

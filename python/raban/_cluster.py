@@ -1,0 +1,99 @@
+"""What partitioners written in Python see of the cluster."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from raban.errors import KafkaError
+from raban.partitioner import DefaultPartitioner, Partitioner, StickyPartitioner
+
+Choose = Callable[[str, Any, bytes | None, Any, bytes | None], int | None]
+
+
+class _Knowing(Protocol):
+    def _partitions(self, topic: str, /) -> list[tuple[int, bool]]: ...
+
+
+class ClusterMetadata:
+    """Topics and partitions, as a producer knows them."""
+
+    def __init__(self, producer: _Knowing) -> None:
+        # The producer holds the partitioner, which holds this.
+        self._producer = weakref.ref(producer)
+        self._topics: set[str] = set()
+
+    def _partitions(self, topic: str) -> list[tuple[int, bool]]:
+        producer = self._producer()
+        if producer is None:
+            raise RuntimeError("the producer of this cluster metadata is gone")
+        partitions = producer._partitions(topic)
+        self._topics.add(topic)
+        return partitions
+
+    def topics(self) -> set[str]:
+        """The topics that were asked for."""
+        return set(self._topics)
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """All partitions of a topic; None if it isn't known."""
+        try:
+            return {partition for partition, _ in self._partitions(topic)}
+        except KafkaError:
+            return None
+
+    def available_partitions_for_topic(self, topic: str) -> set[int] | None:
+        """Those that have a leader; None if the topic isn't known."""
+        try:
+            return {partition for partition, has_leader in self._partitions(topic) if has_leader}
+        except KafkaError:
+            return None
+
+
+def choose(partitioner: Any, producer: _Knowing) -> Choose | None:
+    """How a partitioner is asked; None if raban chooses by itself, as kafka-python's own would.
+
+    Takes a `Partitioner`, another object with `partition(topic, serialized_key, cluster)`, and, as
+    kafka-python 2 and aiokafka, a function of (key, all partitions, available partitions).
+    """
+    if partitioner is None or type(partitioner) in (DefaultPartitioner, StickyPartitioner):
+        return None
+    cluster = ClusterMetadata(producer)
+    if isinstance(partitioner, Partitioner):
+        ask = partitioner.partition
+
+        def by_partitioner(
+            topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
+        ) -> int | None:
+            # Waits for metadata, and raises what stands in the way.
+            cluster._partitions(topic)
+            return ask(topic, key, key_bytes, value, value_bytes, cluster)
+
+        return by_partitioner
+    if hasattr(partitioner, "partition"):
+
+        def by_object(
+            topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
+        ) -> int | None:
+            cluster._partitions(topic)
+            chosen: int | None = partitioner.partition(topic, key_bytes, cluster)
+            return chosen
+
+        return by_object
+    if callable(partitioner):
+
+        def by_function(
+            topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
+        ) -> int | None:
+            partitions = cluster._partitions(topic)
+            every = [partition for partition, _ in partitions]
+            available = [partition for partition, has_leader in partitions if has_leader]
+            chosen: int | None = partitioner(key_bytes, every, available)
+            return chosen
+
+        return by_function
+    raise TypeError(
+        f"partitioner is {partitioner!r}; give a raban.partitioner.Partitioner, or a function of "
+        "(key, all_partitions, available_partitions)"
+    )

@@ -1,0 +1,495 @@
+//! The base of `raban.aio.AIOKafkaProducer`. The producer's thread never takes the GIL: it writes a byte to a socket that the event
+//! loop watches, once for all that is settled until the loop comes to it.
+
+mod batch;
+mod ops;
+mod send;
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use pyo3::exceptions::{PyAssertionError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
+use raban::Delivery;
+
+pub(crate) use self::batch::{BatchBuilder, BatchRecordMetadata};
+use self::ops::{Ops, told};
+pub(crate) use self::send::SendCoroutine;
+use crate::closing;
+use crate::core::{Core, Given, Ready, Start};
+use crate::many::{Records, SendManyReport};
+use crate::metadata::AioRecordMetadata;
+use crate::outbox::{Bell, Outbox, Place, Settles, lock};
+use crate::producer::{bootstrap, metrics};
+use crate::wait::{timeout, wait};
+
+/// Records that a task may send without a wait before the loop's other tasks run.
+const YIELD_EVERY: u32 = 256;
+
+/// A Kafka producer for asyncio. `raban.aio.AIOKafkaProducer` is what applications use.
+#[pyclass(
+    name = "AsyncProducer",
+    module = "raban._raban",
+    frozen,
+    subclass,
+    weakref
+)]
+pub(crate) struct AsyncProducer(OnceLock<Arc<Started>>);
+
+pub(crate) struct Started {
+    core: Arc<Core>,
+    outbox: Outbox<Awaited>,
+    ops: Ops,
+    bell: Arc<LoopBell>,
+    /// What the loop watches; gone once the producer has stopped.
+    watched: Mutex<Option<UnixStream>>,
+    new_future: NewFuture,
+    since_yield: AtomicU32,
+    /// `max_batch_size`, in bytes.
+    batch_size: usize,
+}
+
+/// Nobody can send any more: what was accepted is delivered, and nobody hears of it.
+impl Drop for AsyncProducer {
+    fn drop(&mut self) {
+        let Some(started) = self.0.get() else { return };
+        let waiting = started.ops.take();
+        if started.core.is_here() {
+            closing::abandon(&started.core.producer);
+        } else {
+            // Their locks may be held by threads that aren't there.
+            std::mem::forget(waiting);
+        }
+    }
+}
+
+struct LoopBell {
+    stream: UnixStream,
+    rung: AtomicBool,
+}
+
+impl Bell for LoopBell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            // There is room for one byte; nobody is left to be told after the other end is gone.
+            let _ = (&self.stream).write(&[1]);
+        }
+    }
+}
+
+/// How the loop makes its futures.
+struct NewFuture {
+    make: Py<PyAny>,
+    kwargs: Option<Py<PyDict>>,
+}
+
+impl NewFuture {
+    fn of(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = event_loop.py();
+        let asyncio = py.import("asyncio")?;
+        let theirs = event_loop.get_type().getattr("create_future")?;
+        if !theirs.is(asyncio.getattr("BaseEventLoop")?.getattr("create_future")?) {
+            return Ok(Self {
+                make: event_loop.getattr("create_future")?.unbind(),
+                kwargs: None,
+            });
+        }
+        // asyncio's own does just this, in Python.
+        let kwargs = PyDict::new(py);
+        kwargs.set_item("loop", event_loop)?;
+        Ok(Self {
+            make: asyncio.getattr("Future")?.unbind(),
+            kwargs: Some(kwargs.unbind()),
+        })
+    }
+
+    #[inline]
+    fn call(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match &self.kwargs {
+            Some(kwargs) => self.make.call(py, (), Some(kwargs.bind(py))),
+            None => self.make.call0(py),
+        }
+    }
+}
+
+/// A record's `asyncio.Future`.
+struct Awaited {
+    delivery: Delivery,
+    future: Py<PyAny>,
+}
+
+impl Settles for Awaited {
+    fn place(&self) -> Place {
+        (
+            self.delivery.topic().as_ptr() as usize,
+            self.delivery.partition(),
+        )
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> bool {
+        self.delivery.is_settled() || Pin::new(&mut self.delivery).poll(cx).is_ready()
+    }
+}
+
+impl Awaited {
+    fn tell(self, py: Python<'_>, core: &Core) -> PyResult<()> {
+        let outcome = self.delivery.try_outcome().expect("it is settled");
+        let made = match outcome {
+            Ok(place) => Ok(Py::new(py, AioRecordMetadata::new(place))?.into_any()),
+            Err(error) => Err(core.failures.produce(py, &error)),
+        };
+        resolve(self.future.bind(py), made)
+    }
+}
+
+/// Tells a future its outcome, unless it was cancelled.
+fn resolve(future: &Bound<'_, PyAny>, outcome: PyResult<Py<PyAny>>) -> PyResult<()> {
+    let py = future.py();
+    let resolved = match outcome {
+        Ok(value) => future.call_method1(pyo3::intern!(py, "set_result"), (value,)),
+        Err(error) => {
+            future.call_method1(pyo3::intern!(py, "set_exception"), (error.into_value(py),))
+        }
+    };
+    match resolved {
+        Err(_)
+            if future
+                .call_method0(pyo3::intern!(py, "done"))?
+                .is_truthy()? =>
+        {
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+impl Started {
+    /// The future of a record that is accepted.
+    fn await_record(&self, py: Python<'_>, delivery: Delivery) -> PyResult<Py<PyAny>> {
+        let future = self.new_future.call(py)?;
+        self.outbox.push(Awaited {
+            delivery,
+            future: future.clone_ref(py),
+        });
+        Ok(future)
+    }
+
+    /// Whether other tasks should run before the next record.
+    #[inline]
+    fn should_yield(&self) -> bool {
+        if self.since_yield.fetch_add(1, Ordering::Relaxed) < YIELD_EVERY {
+            return false;
+        }
+        self.since_yield.store(0, Ordering::Relaxed);
+        true
+    }
+
+    /// Has a record accepted that has to wait for that; resolves to its future.
+    fn accept_later(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        topic: Arc<raban::Topic>,
+        ready: Ready,
+    ) -> PyResult<Py<PyAny>> {
+        let this = Arc::clone(self);
+        let ready = ready.keep();
+        ops::submit(self, py, async move {
+            let accepted = ready.record(&topic).enqueue().await;
+            told(move |py| match accepted {
+                Ok(delivery) => this.await_record(py, delivery),
+                Err(error) => Err(this.core.failures.enqueue(py, &error)),
+            })
+        })
+    }
+
+    /// Tells all that is to be told.
+    fn drain(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        if let Some(stream) = &*lock(&self.watched) {
+            let mut bytes = [0; 16];
+            match (&*stream).read(&mut bytes) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // Who rings from now on is heard the next time.
+        self.bell.rung.store(false, Ordering::Release);
+        let mut failed = Ok(());
+        for awaited in self.outbox.take(false) {
+            failed = failed.and(awaited.tell(py, &self.core));
+        }
+        failed.and(ops::go_on(self, py))
+    }
+}
+
+impl AsyncProducer {
+    fn started(&self, py: Python<'_>) -> PyResult<&Arc<Started>> {
+        let started = self.0.get().ok_or_else(|| {
+            let errors = py
+                .import("raban.aio.errors")
+                .and_then(|module| module.getattr("IllegalOperation"));
+            let why = "the producer isn't started: await producer.start() first";
+            match errors.and_then(|class| class.call1((why,))) {
+                Ok(error) => PyErr::from_value(error),
+                Err(error) => error,
+            }
+        })?;
+        started.core.check_process(py)?;
+        Ok(started)
+    }
+}
+
+#[pymethods]
+impl AsyncProducer {
+    #[new]
+    #[pyo3(signature = (*_args, **_configs))]
+    fn new(_args: &Bound<'_, PyTuple>, _configs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Starts it for this loop; returns the socket that the loop has to watch, and for which it calls `_drain`.
+    fn _start(
+        &self,
+        start: Start,
+        event_loop: &Bound<'_, PyAny>,
+        batch_size: usize,
+    ) -> PyResult<i32> {
+        let (ours, watched) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        watched.set_nonblocking(true)?;
+        let fd = watched.as_raw_fd();
+        let bell = Arc::new(LoopBell {
+            stream: ours,
+            rung: AtomicBool::new(false),
+        });
+        let started = Started {
+            core: Arc::new(Core::start(start)?),
+            outbox: Outbox::new(Arc::clone(&bell) as Arc<dyn Bell>),
+            ops: Ops::new(Arc::clone(&bell) as Arc<dyn Bell>),
+            bell,
+            watched: Mutex::new(Some(watched)),
+            new_future: NewFuture::of(event_loop)?,
+            since_yield: AtomicU32::new(0),
+            batch_size,
+        };
+        self.0
+            .set(Arc::new(started))
+            .map_err(|_| PyTypeError::new_err("the producer is started already"))?;
+        Ok(fd)
+    }
+
+    /// Resolves when a broker answers.
+    fn _bootstrap(&self, py: Python<'_>, start: Start, most_ms: f64) -> PyResult<Py<PyAny>> {
+        let started = self.started(py)?;
+        let (core, bootstrap) = (Arc::clone(&started.core), bootstrap(&start, most_ms)?);
+        ops::submit(started, py, async move {
+            let answered = bootstrap.await;
+            told(move |py| match answered {
+                Ok(()) => Ok(py.None()),
+                Err(error) => Err(crate::producer::not_connected(py, &core, &error)),
+            })
+        })
+    }
+
+    /// To be called by the loop when there is something to tell.
+    fn _drain(&self, py: Python<'_>) -> PyResult<()> {
+        self.started(py)?.drain(py)
+    }
+
+    /// Sends a record: resolves to an asyncio.Future of its outcome once the record is accepted. Waits for the topic's metadata and
+    /// for memory, up to `request_timeout_ms`. Cancelling this wait takes the record back; cancelling the future that it
+    /// resolves to doesn't.
+    ///
+    /// `value` and `key` are bytes, or whatever the serializers take. `headers` are pairs of (str, bytes). `timestamp_ms` are
+    /// milliseconds since 1970, by default now.
+    ///
+    /// Raises KafkaTimeoutError, MessageSizeTooLargeError, AssertionError without key and value, ProducerClosed.
+    #[pyo3(signature = (topic, value=None, key=None, partition=None, timestamp_ms=None, headers=None))]
+    #[expect(clippy::too_many_arguments, reason = "aiokafka's")]
+    fn send<'py>(
+        &self,
+        py: Python<'py>,
+        topic: &Bound<'py, PyString>,
+        value: Option<Py<PyAny>>,
+        key: Option<Py<PyAny>>,
+        partition: Option<i32>,
+        timestamp_ms: Option<i64>,
+        headers: Option<Py<PyAny>>,
+    ) -> PyResult<SendCoroutine> {
+        Ok(SendCoroutine::new(
+            Arc::clone(self.started(py)?),
+            send::Args {
+                topic: topic.clone().unbind(),
+                value,
+                key,
+                partition,
+                timestamp_ms,
+                headers,
+            },
+        ))
+    }
+
+    /// As `send_many`; returns an asyncio.Future.
+    #[pyo3(signature = (topic, records, *, partition=None))]
+    fn _send_many(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+        records: &Bound<'_, PyAny>,
+        partition: Option<i32>,
+    ) -> PyResult<Py<PyAny>> {
+        let started = self.started(py)?;
+        let core = Arc::clone(&started.core);
+        let records = Records::new(&core, topic, records, partition)?;
+        let raised = records.raised();
+        let topic = core.topic(topic)?;
+        ops::submit(started, py, async move {
+            let sending = topic.send_many(records.map(|record| record.into_record(&topic)));
+            let report = sending.await;
+            told(move |py| match lock(&raised).take() {
+                Some(error) => Err(error),
+                None => Ok(Py::new(py, SendManyReport::new(py, &core, &report))?.into_any()),
+            })
+        })
+    }
+
+    /// An empty batch, to be filled by `append` and sent by `send_batch`.
+    fn create_batch(&self, py: Python<'_>) -> PyResult<BatchBuilder> {
+        let started = self.started(py)?;
+        Ok(BatchBuilder::new(
+            Arc::clone(&started.core),
+            started.batch_size,
+        ))
+    }
+
+    /// Resolves to the asyncio.Future of a batch once all of its records are accepted.
+    fn _send_batch(
+        &self,
+        py: Python<'_>,
+        batch: &Bound<'_, BatchBuilder>,
+        topic: &Bound<'_, PyString>,
+        partition: i32,
+    ) -> PyResult<Py<PyAny>> {
+        if partition < 0 {
+            return Err(PyAssertionError::new_err(format!(
+                "partition must be >= 0, not {partition}"
+            )));
+        }
+        let started = self.started(py)?;
+        let topic = started.core.topic(topic)?;
+        batch::send(started, py, batch.get().close_for_send()?, topic, partition)
+    }
+
+    /// Resolves when all records sent before are acknowledged or failed.
+    fn _flush(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let started = self.started(py)?;
+        let flush = started.core.producer.flush();
+        ops::submit(started, py, async move {
+            flush.await;
+            told(|py| Ok(py.None()))
+        })
+    }
+
+    /// Resolves, when all is delivered, to how many records surely weren't written and how many may have been.
+    fn _close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let started = self.started(py)?;
+        let close = started.core.producer.close(Duration::MAX);
+        ops::submit(started, py, async move {
+            let closed = close.await;
+            let counts = closed.map_or_else(|error| (error.unsent, error.in_doubt), |()| (0, 0));
+            told(move |py| Ok(counts.into_pyobject(py)?.into_any().unbind()))
+        })
+    }
+
+    /// Closes it where no loop runs any more.
+    fn _close_blocking(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<()> {
+        let most = timeout(seconds)?.unwrap_or(Duration::MAX);
+        if let Some(started) = self.0.get().filter(|started| started.core.is_here()) {
+            wait(py, started.core.producer.close(most), None)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of the socket, once the loop doesn't watch it any more.
+    fn _stopped(&self) {
+        if let Some(started) = self.0.get() {
+            drop(lock(&started.watched).take());
+        }
+    }
+
+    /// Resolves to the topic's partitions.
+    fn _partitions_for(&self, py: Python<'_>, topic: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
+        let started = self.started(py)?;
+        let core = Arc::clone(&started.core);
+        let topic = topic.to_str()?.to_owned();
+        ops::submit(started, py, async move {
+            let partitions = core.producer.partitions_for(&topic).await;
+            told(move |py| {
+                let partitions = partitions.map_err(|error| core.failures.enqueue(py, &error))?;
+                let partitions = partitions.into_iter().map(|info| info.partition);
+                Ok(PySet::new(py, partitions)?.into_any().unbind())
+            })
+        })
+    }
+
+    /// The topic's partitions, and which of them have a leader, if that is known already.
+    fn _partitions(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyString>,
+    ) -> PyResult<Vec<(i32, bool)>> {
+        let core = &self.started(py)?.core;
+        let mut partitions = std::pin::pin!(core.producer.partitions_for(topic.to_str()?));
+        let mut nobody = Context::from_waker(Waker::noop());
+        match partitions.as_mut().poll(&mut nobody) {
+            std::task::Poll::Pending => Err(PyValueError::new_err(format!(
+                "the partitions of {topic} aren't known yet; await partitions_for(…) first"
+            ))),
+            std::task::Poll::Ready(known) => {
+                let known = known.map_err(|error| core.failures.enqueue(py, &error))?;
+                let seen = |info: raban::PartitionInfo| (info.partition, info.leader.is_some());
+                Ok(known.into_iter().map(seen).collect())
+            }
+        }
+    }
+
+    /// What the producer tells of itself, under Kafka's names: {group: {name: value}}.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        metrics(py, &self.started(py)?.core)
+    }
+}
+
+/// Serializes a record as aiokafka's producer takes it.
+fn ready(py: Python<'_>, core: &Core, args: &send::Args) -> PyResult<Ready> {
+    let (value, key) = (args.value.as_ref(), args.key.as_ref());
+    if value.is_none() && key.is_none() {
+        return Err(PyAssertionError::new_err("Need at least one: key or value"));
+    }
+    let headers = match &args.headers {
+        None => None,
+        Some(headers) => match headers.bind(py) {
+            list if list.is_instance_of::<PyList>() => Some(list.clone()),
+            other => {
+                Some(PyList::new(py, other.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any())
+            }
+        },
+    };
+    core.ready(
+        py,
+        &Given {
+            topic: args.topic.bind(py),
+            key: key.map(|key| key.bind(py)),
+            value: value.map(|value| value.bind(py)),
+            headers: headers.as_ref(),
+            partition: args.partition,
+            timestamp: args.timestamp_ms,
+        },
+    )
+}

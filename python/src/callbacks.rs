@@ -1,0 +1,220 @@
+//! The thread that calls the application's callbacks: one a producer, begun with its first callback. It alone holds the GIL for
+//! them, so that the sending goes on meanwhile.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Poll, Waker};
+use std::thread::JoinHandle;
+
+use pyo3::prelude::*;
+
+use crate::future::RecordFuture;
+use crate::outbox::{Bell, Outbox, lock};
+use crate::wait::Parker;
+
+/// Callbacks that may wait to be called before the next record waits for them.
+const MOST_HELD: usize = 1 << 17;
+
+/// How many are called between two looks at who waits for them.
+const CALLED_AT_A_TIME: usize = 4096;
+
+thread_local! {
+    static CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(crate) struct Callbacks {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether there is, or was, a thread.
+    begun: AtomicBool,
+}
+
+struct Shared {
+    outbox: Outbox<Py<RecordFuture>>,
+    bell: Arc<ThreadBell>,
+    passes: Mutex<Passes>,
+}
+
+/// Passes over what is to be called, for those who wait for one.
+#[derive(Default)]
+struct Passes {
+    begun: u64,
+    ended: u64,
+    /// The next pass looks at all rows.
+    all: bool,
+    waiting: Vec<Waker>,
+    /// No more callbacks will come.
+    last: bool,
+    /// The thread has ended.
+    gone: bool,
+}
+
+#[derive(Default)]
+struct ThreadBell(OnceLock<Arc<Parker>>);
+
+impl Bell for ThreadBell {
+    fn ring(&self) {
+        // Before the thread is there it needs no bell: it begins with a pass.
+        if let Some(parker) = self.0.get() {
+            parker.wake_up();
+        }
+    }
+}
+
+impl Callbacks {
+    pub(crate) fn new() -> Self {
+        let bell = Arc::new(ThreadBell::default());
+        Self {
+            shared: Arc::new(Shared {
+                outbox: Outbox::new(Arc::clone(&bell) as Arc<dyn Bell>),
+                bell,
+                passes: Mutex::default(),
+            }),
+            thread: Mutex::default(),
+            begun: AtomicBool::new(false),
+        }
+    }
+
+    /// Has the future's callbacks called when its record is settled.
+    pub(crate) fn expect(&self, future: Py<RecordFuture>) -> io::Result<()> {
+        self.shared.outbox.push(future);
+        if !self.begun.load(Ordering::Acquire) {
+            self.begin()?;
+        }
+        if lock(&self.shared.passes).gone {
+            // Closed meanwhile: whatever was accepted is settled.
+            self.shared.pass();
+        }
+        Ok(())
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        let mut thread = lock(&self.thread);
+        if self.begun.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let run = move || shared.run();
+        let started = std::thread::Builder::new().name("raban-callbacks".to_owned());
+        *thread = Some(started.spawn(run)?);
+        self.begun.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the next record has to wait until callbacks were called. In a callback none does.
+    #[inline]
+    pub(crate) fn are_behind(&self) -> bool {
+        self.shared.outbox.len() >= MOST_HELD && !CALLING.get()
+    }
+
+    /// Resolves when fewer wait to be called.
+    pub(crate) fn catch_up(&self) -> impl Future<Output = ()> {
+        let shared = Arc::clone(&self.shared);
+        std::future::poll_fn(move |cx| {
+            let enough = || shared.outbox.len() < MOST_HELD;
+            if enough() {
+                return Poll::Ready(());
+            }
+            lock(&shared.passes).waiting.push(cx.waker().clone());
+            // It may have caught up in between.
+            if enough() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Resolves when the callbacks of all records that are settled by now were called. In a callback at once.
+    pub(crate) fn called(&self) -> impl Future<Output = ()> {
+        let shared = Arc::clone(&self.shared);
+        let idle = !self.begun.load(Ordering::Acquire) || CALLING.get();
+        let mut awaited = None;
+        std::future::poll_fn(move |cx| {
+            if idle {
+                return Poll::Ready(());
+            }
+            let mut passes = lock(&shared.passes);
+            let pass = *awaited.get_or_insert_with(|| {
+                passes.all = true;
+                passes.begun + 1
+            });
+            if passes.ended >= pass || passes.gone {
+                return Poll::Ready(());
+            }
+            passes.waiting.push(cx.waker().clone());
+            drop(passes);
+            shared.bell.ring();
+            Poll::Pending
+        })
+    }
+
+    /// Lets the thread end once all records are settled.
+    pub(crate) fn end(&self) {
+        lock(&self.shared.passes).last = true;
+        self.shared.bell.ring();
+    }
+
+    /// Waits for the thread's end, which is near.
+    pub(crate) fn join(&self, py: Python<'_>) {
+        if CALLING.get() {
+            return;
+        }
+        if let Some(thread) = lock(&self.thread).take() {
+            // What it could panic of was logged.
+            let _ = py.detach(|| thread.join());
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        CALLING.set(true);
+        let parker = Parker::here();
+        let parker = self.bell.0.get_or_init(|| parker);
+        loop {
+            self.pass();
+            let ends = {
+                let mut passes = lock(&self.passes);
+                passes.gone = passes.last && !passes.all && self.outbox.len() == 0;
+                passes.gone
+            };
+            if ends {
+                break;
+            }
+            parker.park();
+        }
+        // Without an interpreter nobody is there to be told.
+        self.wake_all();
+    }
+
+    fn pass(&self) {
+        let (pass, all) = {
+            let mut passes = lock(&self.passes);
+            passes.begun += 1;
+            (passes.begun, std::mem::take(&mut passes.all))
+        };
+        let settled = self.outbox.take(all);
+        for some in settled.chunks(CALLED_AT_A_TIME) {
+            Python::try_attach(|py| {
+                for future in some {
+                    future.get().tell(py);
+                }
+            });
+            self.wake_all();
+        }
+        Python::try_attach(|_| drop(settled));
+        let mut passes = lock(&self.passes);
+        passes.ended = passes.ended.max(pass);
+        drop(passes);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        let waiting = std::mem::take(&mut lock(&self.passes).waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}

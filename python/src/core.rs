@@ -1,0 +1,356 @@
+//! What both producers are around: raban's producer, and what turns Python's arguments into its records.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use raban::{
+    Delivery, EnqueueError, Producer, Settings, StartError, Topic, TopicRecord, TryEnqueueError,
+};
+
+use crate::data::Data;
+use crate::failure::Failures;
+use crate::fork::Born;
+use crate::outbox::lock;
+use crate::serialize::Serializer;
+
+/// Handles of topics that are kept; beyond that all are looked up anew.
+const MOST_TOPICS: usize = 1024;
+
+pub(crate) struct Core {
+    pub(crate) producer: Producer,
+    pub(crate) failures: Failures,
+    pub(crate) key: Serializer,
+    pub(crate) value: Serializer,
+    partitioner: Option<Py<PyAny>>,
+    topics: Mutex<Topics>,
+    born: Born,
+}
+
+#[derive(Default)]
+struct Topics {
+    by_name: HashMap<String, Arc<Topic>>,
+    /// The latest one, and the name by which it was asked for: mostly the next record's as well.
+    latest: Option<(Py<PyString>, Arc<Topic>)>,
+}
+
+/// What a producer is started with; see `raban/_start.py`.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Start {
+    /// Settings by Kafka's names.
+    properties: HashMap<String, String>,
+    key_serializer: Option<(String, Py<PyAny>)>,
+    value_serializer: Option<(String, Py<PyAny>)>,
+    /// `partitioner(topic, key, serialized_key, value, serialized_value) -> int`
+    partitioner: Option<Py<PyAny>>,
+    /// `from_native` of a module of errors.
+    from_native: Py<PyAny>,
+}
+
+impl Start {
+    pub(crate) fn settings(&self) -> Settings {
+        self.properties.clone().into_iter().collect()
+    }
+}
+
+/// A record as the application gives it.
+pub(crate) struct Given<'a, 'py> {
+    pub(crate) topic: &'a Bound<'py, PyString>,
+    pub(crate) key: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) value: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) headers: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) partition: Option<i32>,
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// The same in bytes.
+pub(crate) struct Ready {
+    pub(crate) key: Data,
+    pub(crate) value: Data,
+    headers: Vec<(String, Data)>,
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+}
+
+impl Core {
+    pub(crate) fn start(start: Start) -> PyResult<Self> {
+        let producer = Producer::builder()
+            .settings(&start.settings())
+            .build()
+            .map_err(|error| not_started(&error))?;
+        Ok(Self {
+            producer,
+            failures: Failures::new(start.from_native),
+            key: Serializer::new(start.key_serializer)?,
+            value: Serializer::new(start.value_serializer)?,
+            partitioner: start.partitioner,
+            topics: Mutex::default(),
+            born: Born::now(),
+        })
+    }
+
+    /// Whether this is the process that it was started in.
+    pub(crate) fn is_here(&self) -> bool {
+        self.born.here()
+    }
+
+    /// # Errors
+    /// In a process forked from that.
+    #[inline]
+    pub(crate) fn check_process(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_here() {
+            return Ok(());
+        }
+        let why = "this producer was made before a fork, and its threads stayed in the parent process; make one in each child";
+        Err(self.failures.other(py, "Forked", why))
+    }
+
+    /// # Errors
+    /// A name that isn't text in UTF-8.
+    #[inline]
+    pub(crate) fn topic(&self, name: &Bound<'_, PyString>) -> PyResult<Arc<Topic>> {
+        let mut topics = lock(&self.topics);
+        if let Some((latest, topic)) = &topics.latest
+            && latest.is(name)
+        {
+            return Ok(Arc::clone(topic));
+        }
+        let text = name.to_str()?;
+        let topic = if let Some(topic) = topics.by_name.get(text) {
+            Arc::clone(topic)
+        } else {
+            if topics.by_name.len() >= MOST_TOPICS {
+                topics.by_name.clear();
+            }
+            let topic = Arc::new(self.producer.topic(text));
+            topics.by_name.insert(text.to_owned(), Arc::clone(&topic));
+            topic
+        };
+        topics.latest = Some((name.clone().unbind(), Arc::clone(&topic)));
+        Ok(topic)
+    }
+
+    /// Serializes a record and has its partition chosen, if Python does that.
+    #[inline]
+    pub(crate) fn ready(&self, py: Python<'_>, given: &Given<'_, '_>) -> PyResult<Ready> {
+        let none = py.None();
+        let none = none.bind(py);
+        let (key, value) = (given.key.unwrap_or(none), given.value.unwrap_or(none));
+        let takes_headers = self.key.takes_headers() || self.value.takes_headers();
+        let list = match given.headers {
+            None if takes_headers => Some(PyList::empty(py)),
+            None => None,
+            Some(headers) => Some(match headers.cast::<PyList>() {
+                Ok(list) => list.clone(),
+                Err(_) => {
+                    return Err(PyTypeError::new_err(
+                        "headers must be list-type: a list of (str, bytes) tuples",
+                    ));
+                }
+            }),
+        };
+        if given.headers.is_some() {
+            // Before the serializers see them.
+            headers_of(list.as_ref())?;
+        }
+        let key_bytes = self.key.apply("key", given.topic, list.as_ref(), key)?;
+        let value_bytes = self
+            .value
+            .apply("value", given.topic, list.as_ref(), value)?;
+        let headers = headers_of(list.as_ref())?;
+        let partition = match (given.partition, &self.partitioner) {
+            (Some(partition), _) if partition < 0 => {
+                return Err(PyValueError::new_err(format!(
+                    "partition must be >= 0, not {partition}; None lets the partitioner choose"
+                )));
+            }
+            (None, Some(partitioner)) => Some(choose(
+                partitioner.bind(py),
+                given.topic,
+                (key, as_object(py, &key_bytes)),
+                (value, as_object(py, &value_bytes)),
+            )?),
+            (given, _) => given,
+        };
+        Ok(Ready {
+            key: key_bytes,
+            value: value_bytes,
+            headers,
+            partition,
+            timestamp: given.timestamp,
+        })
+    }
+
+    /// Whether bytes go as they are given, and raban chooses their partition.
+    pub(crate) fn sends_bytes(&self) -> bool {
+        self.key.is_none() && self.value.is_none() && self.partitioner.is_none()
+    }
+
+    /// Accepts a record, if it has nothing to wait for.
+    #[inline]
+    pub(crate) fn accept(
+        &self,
+        topic: &Topic,
+        ready: &Ready,
+    ) -> Option<Result<Delivery, EnqueueError>> {
+        match ready.record(topic).try_enqueue() {
+            Ok(delivery) => Some(Ok(delivery)),
+            Err(TryEnqueueError::Failed(error)) => Some(Err(error)),
+            Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if !self.is_here() {
+            // To close it would take locks that may be held by threads that aren't there.
+            std::mem::forget(self.producer.clone());
+        }
+    }
+}
+
+impl Ready {
+    #[inline]
+    pub(crate) fn record<'t>(
+        &'t self,
+        topic: &'t Topic,
+    ) -> TopicRecord<'t, [u8], [u8], &'t Data, &'t Data> {
+        let mut record = topic.record(&self.key, &self.value);
+        if let Some(partition) = self.partition {
+            record = record.partition(partition);
+        }
+        if let Some(timestamp) = self.timestamp {
+            record = record.timestamp(timestamp);
+        }
+        for (name, value) in &self.headers {
+            record = record.header(name.as_str(), value.bytes());
+        }
+        record
+    }
+
+    /// Bytes as they are given.
+    pub(crate) fn of(key: Data, value: Data, partition: Option<i32>) -> Self {
+        Self {
+            key,
+            value,
+            headers: Vec::new(),
+            partition,
+            timestamp: None,
+        }
+    }
+
+    /// The record with what it needs.
+    #[inline]
+    pub(crate) fn into_record(self, topic: &Topic) -> TopicRecord<'_, [u8], [u8], Data, Data> {
+        let Self {
+            key,
+            value,
+            headers,
+            partition,
+            timestamp,
+        } = self;
+        let mut record = topic.record(key, value);
+        if let Some(partition) = partition {
+            record = record.partition(partition);
+        }
+        if let Some(timestamp) = timestamp {
+            record = record.timestamp(timestamp);
+        }
+        for (name, value) in headers {
+            record = record.header(name, value.bytes());
+        }
+        record
+    }
+
+    /// The same, fit to be kept while Python goes on.
+    pub(crate) fn keep(self) -> Self {
+        Self {
+            key: self.key.keep(),
+            value: self.value.keep(),
+            ..self
+        }
+    }
+
+    /// Bytes of all headers, -1 without any.
+    #[inline]
+    pub(crate) fn header_size(&self) -> i64 {
+        if self.headers.is_empty() {
+            return -1;
+        }
+        let size =
+            |(name, value): &(String, Data)| name.len() + value.bytes().map_or(0, <[u8]>::len);
+        i64::try_from(self.headers.iter().map(size).sum::<usize>()).unwrap_or(i64::MAX)
+    }
+}
+
+/// # Errors
+/// Anything that isn't a pair of text and bytes; `None` is a null value.
+pub(crate) fn headers_of(list: Option<&Bound<'_, PyList>>) -> PyResult<Vec<(String, Data)>> {
+    let Some(list) = list else {
+        return Ok(Vec::new());
+    };
+    let mut headers = Vec::with_capacity(list.len());
+    for item in list {
+        headers.push(header_of(&item)?);
+    }
+    Ok(headers)
+}
+
+/// One header.
+pub(crate) fn header_of(item: &Bound<'_, PyAny>) -> PyResult<(String, Data)> {
+    let wrong = || {
+        let found = item
+            .repr()
+            .map_or_else(|_| "?".to_owned(), |repr| repr.to_string());
+        PyTypeError::new_err(format!(
+            "All headers items must be (str, bytes) tuples, not {found}"
+        ))
+    };
+    let pair = item.cast::<PyTuple>().map_err(|_| wrong())?;
+    if pair.len() != 2 {
+        return Err(wrong());
+    }
+    let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+    let name = name.cast::<PyString>().map_err(|_| wrong())?;
+    let value = Data::of(&value, "header").map_err(|_| wrong())?;
+    Ok((name.to_str()?.to_owned(), value))
+}
+
+fn as_object<'py>(py: Python<'py>, data: &Data) -> Bound<'py, PyAny> {
+    match data.bytes() {
+        None => py.None().into_bound(py),
+        Some(bytes) => PyBytes::new(py, bytes).into_any(),
+    }
+}
+
+fn choose<'py>(
+    partitioner: &Bound<'py, PyAny>,
+    topic: &Bound<'py, PyString>,
+    (key, key_bytes): (&Bound<'py, PyAny>, Bound<'py, PyAny>),
+    (value, value_bytes): (&Bound<'py, PyAny>, Bound<'py, PyAny>),
+) -> PyResult<i32> {
+    let chosen = partitioner.call1((topic, key, key_bytes, value, value_bytes))?;
+    if chosen.is_none() {
+        return Err(PyValueError::new_err(format!(
+            "Partitioner did not assign a partition for topic {topic}!"
+        )));
+    }
+    chosen.extract()
+}
+
+pub(crate) fn not_started(error: &StartError) -> PyErr {
+    let text = error.to_string();
+    Python::attach(|py| {
+        let class = py
+            .import("raban.errors")
+            .and_then(|errors| errors.getattr("KafkaConfigurationError"));
+        match class.and_then(|class| class.call1((text,))) {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        }
+    })
+}
