@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from raban.errors import KafkaError
@@ -51,7 +51,37 @@ class ClusterMetadata:
             return None
 
 
-def choose(partitioner: Any, producer: _Knowing) -> Choose | None:
+def batch_size(properties: Mapping[str, str]) -> int:
+    """`batch.size`, if it is a number; raban's default otherwise."""
+    size = properties.get("batch.size", "")
+    return int(size) if size.isascii() and size.isdigit() else 16384
+
+
+class _Sticking:
+    """Tells a sticky partitioner when a batch's worth of records without keys went to a partition.
+
+    Which batch a record goes to is raban's to say, so this counts their bytes.
+    """
+
+    def __init__(self, partitioner: Any, cluster: ClusterMetadata, size: int) -> None:
+        self._on_new_batch = partitioner.on_new_batch
+        self._cluster = cluster
+        self._size = size
+        self._filled: dict[str, tuple[int, int]] = {}
+
+    def before(self, topic: str, value: bytes | None) -> None:
+        filled = self._filled.get(topic)
+        if filled is not None and filled[1] + len(value or b"") > self._size:
+            del self._filled[topic]
+            self._on_new_batch(topic, self._cluster, filled[0])
+
+    def after(self, topic: str, partition: int | None, value: bytes | None) -> None:
+        if partition is not None:
+            _, bytes_so_far = self._filled.get(topic, (partition, 0))
+            self._filled[topic] = (partition, bytes_so_far + len(value or b""))
+
+
+def choose(partitioner: Any, producer: _Knowing, batch_size: int) -> Choose | None:
     """How a partitioner is asked; None if raban chooses by itself, as kafka-python's own would.
 
     Takes a `Partitioner`, another object with `partition(topic, serialized_key, cluster)`, and, as
@@ -62,13 +92,20 @@ def choose(partitioner: Any, producer: _Knowing) -> Choose | None:
     cluster = ClusterMetadata(producer)
     if isinstance(partitioner, Partitioner):
         ask = partitioner.partition
+        sticks = callable(getattr(partitioner, "on_new_batch", None))
+        sticking = _Sticking(partitioner, cluster, batch_size) if sticks else None
 
         def by_partitioner(
             topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
         ) -> int | None:
             # Waits for metadata, and raises what stands in the way.
             cluster._partitions(topic)
-            return ask(topic, key, key_bytes, value, value_bytes, cluster)
+            if sticking is None or key_bytes is not None:
+                return ask(topic, key, key_bytes, value, value_bytes, cluster)
+            sticking.before(topic, value_bytes)
+            chosen = ask(topic, key, key_bytes, value, value_bytes, cluster)
+            sticking.after(topic, chosen, value_bytes)
+            return chosen
 
         return by_partitioner
     if hasattr(partitioner, "partition"):

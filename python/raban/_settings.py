@@ -414,8 +414,8 @@ def from_properties(
 
     Defaults are raban's, that is the Java client's. Values may be str, numbers, bool, lists and
     None, which leaves a setting out. `key.serializer` and `value.serializer` may also be what
-    `key_serializer` may be, `partitioner` what the keyword may be, and `on_delivery` a
-    function. Whether names exist and values are valid, raban tells later.
+    `key_serializer` may be, and `partitioner` what the keyword may be. Whether names exist and
+    values are valid, raban tells later.
 
     Raises:
         TypeError: a name is no str, or a value none of these.
@@ -431,9 +431,6 @@ def from_properties(
             texts[name] = _kafka_text(name, value)
     for name in ("key.serializer", "value.serializer"):
         serializer_call(callables.get(_CALLABLES[name]), name)
-    on_delivery = callables.get("on_delivery")
-    if on_delivery is not None and not callable(on_delivery):
-        raise TypeError("`on_delivery` isn't callable: give a function, or leave it out.")
     texts.setdefault("client.id", new_client_id())
     return Translated(
         properties=texts,
@@ -441,7 +438,6 @@ def from_properties(
         key_serializer=callables.get("key_serializer"),
         value_serializer=callables.get("value_serializer"),
         partitioner=partitioner_of(callables.get("partitioner")),
-        on_delivery=on_delivery,
         bootstrap_timeout_ms=_milliseconds("bootstrap_timeout_ms", bootstrap_timeout_ms),
         warnings=[],
     )
@@ -452,7 +448,6 @@ _CALLABLES = {
     "value.serializer": "value_serializer",
     "partitioner": "partitioner",
     "partitioner.class": "partitioner",
-    "on_delivery": "on_delivery",
 }
 
 
@@ -556,9 +551,9 @@ def partitioner_of(partitioner: Any) -> Any:
     wrong = isinstance(partitioner, (str, bytes)) or (has_method and isinstance(partitioner, type))
     if wrong or not (has_method or callable(partitioner)):
         raise TypeError(
-            f"`partitioner={partitioner!r}` can't choose partitions. Give an object with "
-            f"partition(topic, key, serialized_key, value, serialized_value, cluster), or a "
-            f"function of (key, all_partitions, available_partitions)."
+            f"`partitioner={partitioner!r}` can't choose partitions. Give a "
+            f"raban.partitioner.Partitioner, an object with partition(topic, serialized_key, "
+            f"cluster), or a function of (key, all_partitions, available_partitions)."
         )
     return partitioner
 

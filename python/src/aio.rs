@@ -307,10 +307,12 @@ impl AsyncProducer {
     /// for memory, up to `request_timeout_ms`. Cancelling this wait takes the record back; cancelling the future that it
     /// resolves to doesn't.
     ///
-    /// `value` and `key` are bytes, or whatever the serializers take. `headers` are pairs of (str, bytes). `timestamp_ms` are
+    /// `value` and `key` are bytes, or whatever the serializers take. `headers` are any iterable of (str, bytes). `timestamp_ms` are
     /// milliseconds since 1970, by default now.
     ///
-    /// Raises KafkaTimeoutError, MessageSizeTooLargeError, AssertionError without key and value, ProducerClosed.
+    /// Raises IllegalOperation at once if the producer isn't started. Awaited, it raises KafkaTimeoutError or MetadataTimeoutError after
+    /// `request_timeout_ms`, MessageSizeTooLargeError, IllegalTopicNameError, InvalidPartitionError, AssertionError without key and
+    /// value, TypeError for what isn't bytes, and ProducerClosed.
     #[pyo3(signature = (topic, value=None, key=None, partition=None, timestamp_ms=None, headers=None))]
     #[expect(clippy::too_many_arguments, reason = "aiokafka's")]
     fn send<'py>(
@@ -355,7 +357,7 @@ impl AsyncProducer {
             let report = sending.await;
             told(move |py| match lock(&raised).take() {
                 Some(error) => Err(error),
-                None => Ok(Py::new(py, SendManyReport::new(py, &core, &report))?.into_any()),
+                None => Ok(Py::new(py, SendManyReport::new(py, &core, &report)?)?.into_any()),
             })
         })
     }

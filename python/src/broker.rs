@@ -35,7 +35,10 @@ impl EmbeddedBroker {
 impl Drop for EmbeddedBroker {
     fn drop(&mut self) {
         if !self.born.here() {
-            let broker = self.broker.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let broker = self
+                .broker
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::forget(broker.take());
         }
     }

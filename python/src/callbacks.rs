@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Poll, Waker};
 use std::thread::JoinHandle;
 
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::future::RecordFuture;
 use crate::outbox::{Bell, Outbox, lock};
-use crate::wait::Parker;
+use crate::wait::{Parker, wait};
 
 /// Callbacks that may wait to be called before the next record waits for them.
 const MOST_HELD: usize = 1 << 17;
@@ -36,6 +36,8 @@ struct Shared {
     outbox: Outbox<Py<RecordFuture>>,
     bell: Arc<ThreadBell>,
     passes: Mutex<Passes>,
+    /// The thread has ended, and others call what still comes.
+    gone: AtomicBool,
 }
 
 /// Passes over what is to be called, for those who wait for one.
@@ -48,8 +50,6 @@ struct Passes {
     waiting: Vec<Waker>,
     /// No more callbacks will come.
     last: bool,
-    /// The thread has ended.
-    gone: bool,
 }
 
 #[derive(Default)]
@@ -72,6 +72,7 @@ impl Callbacks {
                 outbox: Outbox::new(Arc::clone(&bell) as Arc<dyn Bell>),
                 bell,
                 passes: Mutex::default(),
+                gone: AtomicBool::new(false),
             }),
             thread: Mutex::default(),
             begun: AtomicBool::new(false),
@@ -84,7 +85,7 @@ impl Callbacks {
         if !self.begun.load(Ordering::Acquire) {
             self.begin()?;
         }
-        if lock(&self.shared.passes).gone {
+        if self.shared.gone.load(Ordering::SeqCst) {
             // Closed meanwhile: whatever was accepted is settled.
             self.shared.pass();
         }
@@ -97,6 +98,10 @@ impl Callbacks {
             return Ok(());
         }
         let shared = Arc::clone(&self.shared);
+        let mut threads = lock(&THREADS);
+        threads.retain(|shared| shared.strong_count() > 0);
+        threads.push(Arc::downgrade(&shared));
+        drop(threads);
         let run = move || shared.run();
         let started = std::thread::Builder::new().name("raban-callbacks".to_owned());
         *thread = Some(started.spawn(run)?);
@@ -129,27 +134,8 @@ impl Callbacks {
     }
 
     /// Resolves when the callbacks of all records that are settled by now were called. In a callback at once.
-    pub(crate) fn called(&self) -> impl Future<Output = ()> {
-        let shared = Arc::clone(&self.shared);
-        let idle = !self.begun.load(Ordering::Acquire) || CALLING.get();
-        let mut awaited = None;
-        std::future::poll_fn(move |cx| {
-            if idle {
-                return Poll::Ready(());
-            }
-            let mut passes = lock(&shared.passes);
-            let pass = *awaited.get_or_insert_with(|| {
-                passes.all = true;
-                passes.begun + 1
-            });
-            if passes.ended >= pass || passes.gone {
-                return Poll::Ready(());
-            }
-            passes.waiting.push(cx.waker().clone());
-            drop(passes);
-            shared.bell.ring();
-            Poll::Pending
-        })
+    pub(crate) fn called(&self) -> impl Future<Output = ()> + use<> {
+        called(&self.shared)
     }
 
     /// Lets the thread end once all records are settled.
@@ -170,6 +156,55 @@ impl Callbacks {
     }
 }
 
+/// As [`Callbacks::called`].
+fn called(shared: &Arc<Shared>) -> impl Future<Output = ()> + use<> {
+    let shared = Arc::clone(shared);
+    let idle = shared.bell.0.get().is_none() && shared.outbox.len() == 0;
+    let idle = idle || CALLING.get();
+    let mut awaited = None;
+    std::future::poll_fn(move |cx| {
+        if idle {
+            return Poll::Ready(());
+        }
+        let mut passes = lock(&shared.passes);
+        let pass = *awaited.get_or_insert_with(|| {
+            passes.all = true;
+            passes.begun + 1
+        });
+        let gone = shared.gone.load(Ordering::SeqCst) && shared.outbox.len() == 0;
+        if passes.ended >= pass || gone {
+            return Poll::Ready(());
+        }
+        passes.waiting.push(cx.waker().clone());
+        drop(passes);
+        shared.bell.ring();
+        Poll::Pending
+    })
+}
+
+/// The threads of this process, for its end.
+static THREADS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// Waits until the callbacks of all records that are settled were called, those of producers that are gone included.
+pub(crate) fn settle(py: Python<'_>) -> PyResult<()> {
+    // Held by nobody at the end, but perhaps by a thread that stayed in the process from which this one was forked.
+    let threads = match THREADS.try_lock() {
+        Ok(mut threads) => std::mem::take(&mut *threads),
+        Err(_) => return Ok(()),
+    };
+    for shared in threads.iter().filter_map(Weak::upgrade) {
+        wait(py, called(&shared), None)?;
+    }
+    Ok(())
+}
+
+/// In a forked child there are none of them.
+pub(crate) fn forget() {
+    if let Ok(mut threads) = THREADS.try_lock() {
+        threads.clear();
+    }
+}
+
 impl Shared {
     fn run(&self) {
         CALLING.set(true);
@@ -178,13 +213,16 @@ impl Shared {
         loop {
             self.pass();
             let ends = {
-                let mut passes = lock(&self.passes);
-                passes.gone = passes.last && !passes.all && self.outbox.len() == 0;
-                passes.gone
+                let passes = lock(&self.passes);
+                let ends = passes.last && !passes.all;
+                // Before the last look: who comes later sees it.
+                self.gone.store(ends, Ordering::SeqCst);
+                ends && self.outbox.len() == 0
             };
             if ends {
                 break;
             }
+            self.gone.store(false, Ordering::SeqCst);
             parker.park();
         }
         // Without an interpreter nobody is there to be told.

@@ -4,11 +4,12 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Mutex, TryLockError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use raban::{CloseError, Producer};
 
+use crate::callbacks;
 use crate::wait::wait;
 
 type Closing = Pin<Box<dyn Future<Output = Result<(), CloseError>> + Send>>;
@@ -27,8 +28,8 @@ pub(crate) fn abandon(producer: &Producer) {
     under_way.push(closing);
 }
 
-/// Waits until all of them are done.
-pub(crate) fn settle(py: Python<'_>, deadline: Option<Instant>) -> PyResult<()> {
+/// Waits until all of them are done, and callbacks were called.
+pub(crate) fn settle(py: Python<'_>) -> PyResult<()> {
     let mut under_way = match UNDER_WAY.try_lock() {
         Ok(mut held) => std::mem::take(&mut *held),
         Err(TryLockError::Poisoned(held)) => std::mem::take(&mut *held.into_inner()),
@@ -42,7 +43,8 @@ pub(crate) fn settle(py: Python<'_>, deadline: Option<Instant>) -> PyResult<()> 
             Poll::Pending
         }
     });
-    wait(py, all, deadline).map(drop)
+    wait(py, all, None)?;
+    callbacks::settle(py)
 }
 
 /// In a forked child there is nothing to wait for, and nothing may be touched.

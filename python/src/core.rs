@@ -36,7 +36,7 @@ struct Topics {
     latest: Option<(Py<PyString>, Arc<Topic>)>,
 }
 
-/// What a producer is started with; see `raban/_start.py`.
+/// What a producer is started with, by `KafkaProducer` or `AIOKafkaProducer`.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Start {

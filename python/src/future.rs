@@ -1,7 +1,10 @@
 //! What `send` returns: a record's outcome to come, as kafka-python has it.
 
+use std::array;
+use std::iter::{Chain, Flatten};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::vec;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -14,7 +17,8 @@ use crate::outbox::{Place, Settles, lock};
 use crate::wait::{deadline, wait};
 
 /// A record's outcome to come. `get()` waits for it; `add_callback` and `add_errback` have a function called with it, on a
-/// thread of the producer's, in a partition in the order of the records.
+/// thread of the producer's, in a partition in the order of the records; or at once by the caller, if the outcome is there
+/// already.
 #[pyclass(
     name = "FutureRecordMetadata",
     module = "raban.producer.future",
@@ -30,7 +34,7 @@ pub(crate) struct RecordFuture {
 
 struct State {
     outcome: Outcome,
-    to_call: Vec<ToCall>,
+    to_call: Calls,
     /// Whether the callbacks' thread knows of this record.
     expected: bool,
     /// Whether all in `to_call` were called: later ones are called at once.
@@ -51,6 +55,42 @@ enum ToCall {
     Errback(Py<PyAny>),
 }
 
+/// What is to be called, in order: mostly a callback and an errback, for which nothing is allocated.
+#[derive(Default)]
+struct Calls {
+    first: [Option<ToCall>; 2],
+    more: Vec<ToCall>,
+}
+
+impl Calls {
+    fn extend(&mut self, calls: Self) {
+        for call in calls {
+            match self.first.iter_mut().find(|place| place.is_none()) {
+                Some(place) if self.more.is_empty() => *place = Some(call),
+                _ => self.more.push(call),
+            }
+        }
+    }
+}
+
+impl IntoIterator for Calls {
+    type Item = ToCall;
+    type IntoIter = Chain<Flatten<array::IntoIter<Option<ToCall>, 2>>, vec::IntoIter<ToCall>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().flatten().chain(self.more)
+    }
+}
+
+impl From<[Option<ToCall>; 2]> for Calls {
+    fn from(first: [Option<ToCall>; 2]) -> Self {
+        Self {
+            first,
+            more: Vec::new(),
+        }
+    }
+}
+
 /// Wakes two who wait for the same record.
 struct Both(Waker, Waker);
 
@@ -69,7 +109,7 @@ impl State {
     fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
-            to_call: Vec::new(),
+            to_call: Calls::default(),
             expected: false,
             told: false,
             waiting: None,
@@ -205,14 +245,14 @@ impl RecordFuture {
         }
     }
 
-    fn add(slf: &Bound<'_, Self>, calls: Vec<ToCall>) -> PyResult<()> {
+    fn add(slf: &Bound<'_, Self>, calls: [Option<ToCall>; 2]) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let at_once = {
             let mut state = lock(&this.state);
             if state.told || (!state.expected && state.is_settled()) {
-                calls
+                Calls::from(calls)
             } else {
-                state.to_call.extend(calls);
+                state.to_call.extend(calls.into());
                 if !std::mem::replace(&mut state.expected, true) {
                     drop(state);
                     this.callbacks.expect(slf.clone().unbind())?;
@@ -345,10 +385,8 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        Self::add(
-            slf,
-            vec![ToCall::Callback(partial(function, args, kwargs)?)],
-        )?;
+        let call = ToCall::Callback(partial(function, args, kwargs)?);
+        Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
 
@@ -360,7 +398,8 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        Self::add(slf, vec![ToCall::Errback(partial(function, args, kwargs)?)])?;
+        let call = ToCall::Errback(partial(function, args, kwargs)?);
+        Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
 
@@ -373,11 +412,8 @@ impl RecordFuture {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
         let call = partial(function, args, kwargs)?;
-        let both = vec![
-            ToCall::Callback(call.clone_ref(slf.py())),
-            ToCall::Errback(call),
-        ];
-        Self::add(slf, both)?;
+        let callback = ToCall::Callback(call.clone_ref(slf.py()));
+        Self::add(slf, [Some(callback), Some(ToCall::Errback(call))])?;
         Ok(slf.clone())
     }
 
@@ -388,10 +424,8 @@ impl RecordFuture {
     ) -> PyResult<Bound<'py, Self>> {
         let success = future.getattr("success")?.unbind();
         let failure = future.getattr("failure")?.unbind();
-        Self::add(
-            slf,
-            vec![ToCall::Callback(success), ToCall::Errback(failure)],
-        )?;
+        let (success, failure) = (ToCall::Callback(success), ToCall::Errback(failure));
+        Self::add(slf, [Some(success), Some(failure)])?;
         Ok(slf.clone())
     }
 

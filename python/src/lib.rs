@@ -48,12 +48,13 @@ mod _raban {
     fn _forked() {
         crate::fork::forked();
         crate::closing::forget();
+        crate::callbacks::forget();
     }
 
     /// To be called at the interpreter's exit: waits for records of producers that are gone.
     #[pyfunction]
     fn _settle(py: Python<'_>) -> PyResult<()> {
-        crate::closing::settle(py, None)
+        crate::closing::settle(py)
     }
 
     /// To be called last at the interpreter's exit.

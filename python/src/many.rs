@@ -1,12 +1,13 @@
 //! Records of an iterable, a buffer or a column, and the report of how they ended.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
-use raban::{Topic, TopicRecord};
+use raban::{ErrorKind, Topic, TopicRecord};
 
 use crate::core::{Core, Given};
 use crate::data::Data;
@@ -19,18 +20,32 @@ pub(crate) struct SendManyReport {
     #[pyo3(get)]
     delivered: usize,
     failures: Vec<(usize, Py<PyAny>)>,
+    noted: AtomicBool,
 }
 
 impl SendManyReport {
-    pub(crate) fn new(py: Python<'_>, core: &Core, report: &raban::SendManyReport) -> Self {
+    /// # Errors
+    /// That the producer is closed, if that is why none was delivered.
+    pub(crate) fn new(
+        py: Python<'_>,
+        core: &Core,
+        report: &raban::SendManyReport,
+    ) -> PyResult<Self> {
+        if let Some((0, error)) = report.failures.first()
+            && report.delivered == 0
+            && matches!(error.kind(), ErrorKind::Closed)
+        {
+            return Err(core.failures.produce(py, error));
+        }
         let failure = |(place, error): &(usize, raban::ProduceError)| {
             let error = core.failures.produce(py, error);
             (*place, error.into_value(py).into_any())
         };
-        Self {
+        Ok(Self {
             delivered: report.delivered,
             failures: report.failures.iter().map(failure).collect(),
-        }
+            noted: AtomicBool::new(false),
+        })
     }
 }
 
@@ -54,12 +69,14 @@ impl SendManyReport {
         let Some((place, error)) = self.failures.first() else {
             return Ok(());
         };
-        let note = format!(
-            "record {place} of send_many; {} failed, {} were delivered",
-            self.failures.len(),
-            self.delivered
-        );
-        error.call_method1(py, "add_note", (note,))?;
+        if !self.noted.swap(true, Ordering::Relaxed) {
+            let note = format!(
+                "record {place} of send_many; {} failed, {} were delivered",
+                self.failures.len(),
+                self.delivered
+            );
+            error.call_method1(py, "add_note", (note,))?;
+        }
         Err(PyErr::from_value(error.bind(py).clone()))
     }
 

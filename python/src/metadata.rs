@@ -21,6 +21,11 @@ fn topic_partition<'py>(
     class.bind(py).call1((topic, partition))
 }
 
+/// The named tuple of Python's with the same fields.
+fn plain<'py>(py: Python<'py>, class: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("raban._metadata")?.getattr(class)
+}
+
 fn size(size: Option<usize>) -> i64 {
     size.map_or(-1, |size| i64::try_from(size).unwrap_or(i64::MAX))
 }
@@ -28,6 +33,12 @@ fn size(size: Option<usize>) -> i64 {
 /// Gives a class the fields and the ways of a named tuple, without its cost.
 macro_rules! named_tuple {
     ($class:ident { $($field:ident: $type:ty = |$this:ident, $py:ident| $value:expr;)+ }) => {
+        impl $class {
+            fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+                PyTuple::new(py, [$(self.$field(py)?.into_pyobject(py)?.into_any()),+])
+            }
+        }
+
         #[pymethods]
         impl $class {
             $(#[getter]
@@ -55,8 +66,33 @@ macro_rules! named_tuple {
                 Ok(dict)
             }
 
-            fn tuple<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-                PyTuple::new(py, [$(self.$field(py)?.into_pyobject(py)?.into_any()),+])
+            /// The same with other values in some fields: a named tuple of Python's.
+            #[pyo3(signature = (**changes))]
+            fn _replace<'py>(
+                &self,
+                py: Python<'py>,
+                changes: Option<&Bound<'py, PyDict>>,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                let plain = plain(py, stringify!($class))?.call1(self.tuple(py)?)?;
+                plain.call_method("_replace", (), changes)
+            }
+
+            /// Pickled, it becomes a named tuple of Python's, which equals it.
+            fn __reduce__<'py>(
+                &self,
+                py: Python<'py>,
+            ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+                Ok((plain(py, stringify!($class))?, self.tuple(py)?))
+            }
+
+            /// It doesn't change, and is its own copy.
+            fn __copy__(slf: Py<Self>) -> Py<Self> {
+                slf
+            }
+
+            #[expect(unused_variables, reason = "its name is Python's")]
+            fn __deepcopy__(slf: Py<Self>, memo: &Bound<'_, PyAny>) -> Py<Self> {
+                slf
             }
 
             fn __len__(&self) -> usize {

@@ -176,7 +176,10 @@ impl Producer {
     /// numpy array whose rows are values; or a pyarrow array of type binary or string. Buffers aren't copied before they are put
     /// into batches: don't write to them meanwhile.
     ///
-    /// Returns a SendManyReport with what was delivered and what failed. An exception of the iterable or of a serializer ends it and
+    /// With `partition` all go to that one.
+    ///
+    /// Returns a SendManyReport with what was delivered and what failed, each with its exception. Raises IllegalStateError if the
+    /// producer is closed. An exception of the iterable or of a serializer ends it and
     /// is raised, once the records before it are settled.
     #[pyo3(signature = (topic, records, *, partition=None))]
     fn send_many(
@@ -195,7 +198,7 @@ impl Producer {
         if let Some(error) = lock(&raised).take() {
             return Err(error);
         }
-        Ok(SendManyReport::new(py, core, &report))
+        SendManyReport::new(py, core, &report)
     }
 
     /// Waits until all records sent before are acknowledged or failed and their callbacks were called, at most `timeout` seconds.
@@ -238,6 +241,9 @@ impl Producer {
     }
 
     /// The topic's partitions, waiting for them up to `max_block_ms`.
+    ///
+    /// Raises KafkaTimeoutError after that, ValueError for an illegal topic, what the brokers refuse, and IllegalStateError if the producer
+    /// is closed.
     fn partitions_for<'py>(
         &self,
         py: Python<'py>,

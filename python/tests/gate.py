@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
-PRODUCE = 0
-"""The API key of the requests that carry records."""
+PRODUCE, METADATA = 0, 3
+"""API keys, which requests begin with."""
 
 
 class Gate:
@@ -28,35 +29,44 @@ class Gate:
         self._theirs = host.encode() + struct.pack(">i", int(port))
         self._ours = b"127.0.0.1" + struct.pack(">i", own)
         self._changed = threading.Condition()
-        self._holds_requests = False
+        self._held_requests: int | None = None
         self._holds_answers = False
+        self._waiting = 0
         self._open = True
-        self._produced = 0
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
-    def hold_requests(self) -> None:
-        """Lets no Produce request reach the broker."""
+    def hold_requests(self, api_key: int = PRODUCE) -> None:
+        """Lets no such request reach the broker, nor any that comes after it."""
         with self._changed:
-            self._holds_requests = True
+            self._held_requests = api_key
 
     def hold_answers(self) -> None:
-        """Lets requests pass, and no answers: what becomes of records is in doubt."""
+        """Lets Produce requests pass, and no answers to them: their records are in doubt."""
         with self._changed:
             self._holds_answers = True
+
+    def wait_until_held(self) -> None:
+        """Returns when there is something that is held."""
+        with self._changed:
+            held = self._changed.wait_for(lambda: self._waiting > 0, timeout=60)
+        assert held, "nothing came that could be held"
 
     def let_go(self) -> None:
         """Lets everything pass."""
         with self._changed:
-            self._holds_requests = self._holds_answers = False
+            self._held_requests = None
+            self._holds_answers = False
             self._changed.notify_all()
 
-    def wait_for_produce(self, count: int = 1) -> None:
-        """Returns when so many Produce requests have come here since the beginning."""
-        with self._changed:
-            arrived = self._changed.wait_for(lambda: self._produced >= count, timeout=60)
-        assert arrived, f"{self._produced} of {count} Produce requests came"
+    def _wait_while(self, holds: Callable[[], bool]) -> None:
+        if not holds():
+            return
+        self._waiting += 1
+        self._changed.notify_all()
+        self._changed.wait_for(lambda: not (holds() and self._open))
+        self._waiting -= 1
 
     def close(self) -> None:
         """Cuts all connections, and takes no more: the broker is gone."""
@@ -97,27 +107,34 @@ class Gate:
                     broker.close()
                     return
                 self._sockets += [client, broker]
+                produce: set[bytes] = set()
                 for work in (self._requests, self._answers):
-                    thread = threading.Thread(target=work, args=(client, broker), daemon=True)
+                    arguments = (client, broker, produce)
+                    thread = threading.Thread(target=work, args=arguments, daemon=True)
                     self._threads.append(thread)
                     thread.start()
 
-    def _requests(self, client: socket.socket, broker: socket.socket) -> None:
+    def _requests(
+        self, client: socket.socket, broker: socket.socket, produce: set[bytes]
+    ) -> None:
         while (frame := _frame(client)) is not None:
-            produce = struct.unpack_from(">h", frame, 4)[0] == PRODUCE
+            api_key = struct.unpack_from(">h", frame, 4)[0]
             with self._changed:
-                if produce:
-                    self._produced += 1
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: not (self._holds_requests and self._open))
+                if api_key == PRODUCE:
+                    # By the correlation id the answer is known.
+                    produce.add(frame[8:12])
+                self._wait_while(lambda: self._held_requests == api_key)
             if not _pass_on(broker, frame):
                 break
         _end(broker)
 
-    def _answers(self, client: socket.socket, broker: socket.socket) -> None:
+    def _answers(
+        self, client: socket.socket, broker: socket.socket, produce: set[bytes]
+    ) -> None:
         while (frame := _frame(broker)) is not None:
             with self._changed:
-                self._changed.wait_for(lambda: not (self._holds_answers and self._open))
+                if frame[4:8] in produce:
+                    self._wait_while(lambda: self._holds_answers)
             if not _pass_on(client, frame.replace(self._theirs, self._ours)):
                 break
         _end(client)

@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 import pytest
-from conftest import Cluster, Start
+from conftest import Cluster, Kafka, Start
 from gate import Gate
 
 import raban
@@ -150,8 +150,8 @@ def test_compression(compression: str, cluster: Cluster, topic: str, start: Star
     for number in range(100):
         producer.send(topic, b"the same again %d" % number)
     producer.flush()
-    if cluster.bootstrap_servers and compression in ("snappy", "lz4", "zstd"):
-        # kafka-python reads these with further packages only; raban's broker reads them all.
+    if isinstance(cluster, Kafka) and compression != "gzip":
+        # kafka-python reads these only with further packages.
         pytest.importorskip({"snappy": "snappy", "lz4": "lz4", "zstd": "zstandard"}[compression])
     values = [record.value for record in cluster.records(topic)]
     assert values == [b"the same again %d" % number for number in range(100)]
@@ -376,16 +376,29 @@ def test_callbacks_of_a_partition_come_in_order_and_before_flush_returns(
     cluster: Cluster, start: Start
 ) -> None:
     topic = cluster.topic(partitions=3)
-    producer = start(cluster, batch_size=1000)
+    producer = start(cluster, linger_ms=LINGER_MS)
     called: dict[int, list[int]] = {0: [], 1: [], 2: []}
-    for _ in range(3):
-        for number in range(3000):
+    for round in range(1, 4):
+        for number in range(1500):
             future = producer.send(topic, b"%d" % number, partition=number % 3)
             future.add_callback(lambda metadata: called[metadata.partition].append(metadata.offset))
         producer.flush()
-        offsets = [called[partition] for partition in range(3)]
-        assert offsets == [list(range(len(offsets[0])))] * 3
-    assert len(called[0]) == 3000
+        assert [called[partition] for partition in range(3)] == [list(range(500 * round))] * 3
+
+
+def test_callbacks_of_many_batches_come_in_order(
+    broker: EmbeddedBroker, gate: Gate, start: Start
+) -> None:
+    producer = start(gate, batch_size=1000)
+    # No outcome is there before its callback is.
+    gate.hold_answers()
+    called: list[int] = []
+    for number in range(3000):
+        future = producer.send("t", b"%d" % number)
+        future.add_callback(lambda metadata: called.append(metadata.offset))
+    gate.let_go()
+    producer.close()
+    assert called == list(range(3000))
 
 
 def test_callbacks_run_on_one_thread_that_isnt_the_senders(
@@ -543,7 +556,7 @@ def test_many_threads_wait_for_one_record(broker: EmbeddedBroker, gate: Gate, st
     ]
     for thread in threads:
         thread.start()
-    gate.wait_for_produce()
+    gate.wait_until_held()
     with pytest.raises(KafkaTimeoutError):
         future.get(0.01)
     assert not future.is_done and called == []
@@ -563,7 +576,7 @@ def test_another_thread_runs_while_one_waits(
     # Who waits in `flush` would keep the gate's threads, and this one, from running.
     thread = threading.Thread(target=producer.flush)
     thread.start()
-    gate.wait_for_produce()
+    gate.wait_until_held()
     gate.let_go()
     thread.join()
     assert future.succeeded()
@@ -762,7 +775,7 @@ def test_close_with_a_record_in_doubt(
     producer = start(gate)
     gate.hold_answers()
     future = producer.send("t", b"1")
-    gate.wait_for_produce()
+    gate.wait_until_held()
     with caplog.at_level(logging.WARNING, "raban.producer.kafka"):
         producer.close(timeout=0.05)
     assert future.failed() and future.exception is not None
@@ -805,7 +818,7 @@ def test_memory_is_bounded(broker: EmbeddedBroker, start: Start) -> None:
     with pytest.raises(KafkaTimeoutError, match="buffer.memory"):
         for _ in range(1000):
             futures.append(producer.send("t", b"x" * 1000))
-    assert 50 <= len(futures) <= 100
+    assert 0 < len(futures) <= 100
     assert not any(future.is_done for future in futures)
     producer.close(timeout=0, null_logger=True)
     assert all(future.failed() for future in futures)
@@ -818,7 +831,7 @@ def test_memory_comes_back(broker: EmbeddedBroker, gate: Gate, start: Start) -> 
         target=lambda: [producer.send("t", b"x" * 1000) for _ in range(300)]
     )
     blocked.start()
-    gate.wait_for_produce()
+    gate.wait_until_held()
     gate.let_go()
     blocked.join()
     producer.flush()
@@ -846,7 +859,8 @@ def test_kafkas_own_names(cluster: Cluster, topic: str) -> None:
 
 def test_an_address_instead_of_settings() -> None:
     with pytest.raises(TypeError, match="bootstrap"):
-        KafkaProducer("localhost:9092")  # type: ignore[arg-type]
+        address: Any = "localhost:9092"
+        KafkaProducer(address)
 
 
 def test_a_wrong_setting_tells_its_name(cluster: Cluster) -> None:

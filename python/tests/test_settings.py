@@ -474,8 +474,6 @@ class TestFromProperties:
         assert translated.partitioner is None
 
     def test_what_can_be_called(self) -> None:
-        def report(error: Any, message: Any) -> None: ...
-
         def first(key: bytes, partitions: list[int], available: list[int]) -> int:
             return 0
 
@@ -486,13 +484,11 @@ class TestFromProperties:
                 "key.serializer": str.encode,
                 "value.serializer": serializer,
                 "partitioner": first,
-                "on_delivery": report,
             }
         )
         assert translated.key_serializer is str.encode
         assert translated.value_serializer is serializer
         assert translated.partitioner is first
-        assert translated.on_delivery is report
         assert translated.properties.keys() == {"bootstrap.servers", "client.id"}
 
     def test_javas_serializers_are_left_to_raban(self) -> None:
@@ -513,7 +509,6 @@ class TestFromProperties:
             ({"error_cb": print}, "`error_cb` is of type builtin_function_or_method"),
             ({"client.id": b"me"}, "`client.id` is of type bytes"),
             ({"key.serializer": 7}, "`key.serializer=7` is no serializer"),
-            ({"on_delivery": 7}, "`on_delivery` isn't callable"),
             ({7: "x"}, "but not 7"),
         ],
     )

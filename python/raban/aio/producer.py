@@ -33,10 +33,12 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         KafkaConfigurationError: for what raban doesn't have yet: TLS, SASL, transactions.
     """
 
+    # Also where `__init__` wasn't reached.
+    _closed = True
+
     def __init__(
         self, *, loop: asyncio.AbstractEventLoop | None = None, **configs: Any
     ) -> None:
-        self._closed = True
         translated = translate_aio(**configs)
         for warning in translated.warnings:
             warnings.warn(warning, stacklevel=2)
@@ -51,7 +53,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         self._fd = -1
         self._bootstrap_ms = translated.bootstrap_timeout_ms
         self._batch_size = int(translated.properties["batch.size"])
-        partitioner = choose(translated.partitioner, self)
+        partitioner = choose(translated.partitioner, self, self._batch_size)
         self._start_with = {
             "properties": translated.properties,
             "key_serializer": serializer_call(translated.key_serializer),
@@ -74,8 +76,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         assert self._configured_loop in (None, loop), (
             "Please create objects with the same loop as running with"
         )
-        if self._closed:
-            raise ProducerClosed("the producer was stopped; make a new one")
+        self._check_open()
         self._fd = self._start(self._start_with, loop, self._batch_size)
         self._loop = loop
         loop.add_reader(self._fd, self._drain)
@@ -170,8 +171,23 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         """
         return await self._send_batch(batch, topic, partition)
 
+    def create_batch(self) -> BatchBuilder:
+        """An empty batch, to be filled by `append` and sent by `send_batch`."""
+        self._check_open()
+        return super().create_batch()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProducerClosed("the producer was stopped; make a new one")
+
     async def partitions_for(self, topic: str) -> set[int]:
-        """The topic's partitions, waiting for them up to ``request_timeout_ms``."""
+        """The topic's partitions, waiting for them up to ``request_timeout_ms``.
+
+        Raises:
+            ProducerClosed: if the producer was stopped.
+            MetadataTimeoutError: if nobody tells them in time.
+        """
+        self._check_open()
         return await self._partitions_for(topic)
 
     async def begin_transaction(self) -> NoReturn:

@@ -23,8 +23,8 @@ class Cluster(Protocol):
 class Partitioner(ABC):
     """Chooses the partition of records that are sent without one. Give it as `partitioner`.
 
-    kafka-python tells one that has `on_new_batch(topic, cluster, prev_partition)` when a record
-    without a key would begin a new batch; raban doesn't.
+    One that has `on_new_batch(topic, cluster, prev_partition)` is told by it when a batch's worth
+    of records without keys went to its latest choice for the topic.
     """
 
     @abstractmethod

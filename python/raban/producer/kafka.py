@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 from raban import _lifetime, _raban
-from raban._cluster import choose
+from raban._cluster import batch_size, choose
 from raban._settings import (
     DEFAULT_CONFIG,
     DEPRECATED_CONFIGS,
@@ -55,20 +55,21 @@ class KafkaProducer(_raban.Producer):
             raise TypeError(
                 "settings are given as a dict and as keywords; put them all into one of the two"
             )
+        if properties is not None and not isinstance(properties, Mapping):
+            raise TypeError(
+                f"settings are given as keywords or as a dict, not as {properties!r}; for an "
+                "address write KafkaProducer(bootstrap_servers=…)"
+            )
         translated = translate(configs) if properties is None else from_properties(properties)
         for warning in translated.warnings:
             warnings.warn(warning, stacklevel=2)
         self.config = translated.config
-        if translated.on_delivery is not None:
-            raise KafkaConfigurationError(
-                "on_delivery isn't a setting here; use send(…).add_both(function)"
-            )
         self._start(
             {
                 "properties": translated.properties,
                 "key_serializer": serializer_call(translated.key_serializer),
                 "value_serializer": serializer_call(translated.value_serializer),
-                "partitioner": choose(translated.partitioner, self),
+                "partitioner": choose(translated.partitioner, self, batch_size(translated.properties)),
                 "from_native": from_native,
             },
             translated.bootstrap_timeout_ms,
@@ -149,7 +150,7 @@ class KafkaProducer(_raban.Producer):
         raise KafkaConfigurationError(_NO_TRANSACTIONS)
 
     def __str__(self) -> str:
-        client_id = self.config.get("client_id")
+        client_id = self.config.get("client_id", self.config.get("client.id"))
         return f"<KafkaProducer client_id={client_id} transactional_id=None>"
 
     __repr__ = __str__
