@@ -109,6 +109,11 @@ impl Callbacks {
         Ok(())
     }
 
+    /// How many records wait to be told of.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.outbox.len()
+    }
+
     /// Whether the next record has to wait until callbacks were called. In a callback none does.
     #[inline]
     pub(crate) fn are_behind(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) value: Serializer,
     partitioner: Option<Py<PyAny>>,
     topics: Mutex<Topics>,
+    /// `max.block.ms`
+    pub(crate) max_block: Duration,
     born: Born,
 }
 
@@ -77,10 +80,11 @@ pub(crate) struct Ready {
 
 impl Core {
     pub(crate) fn start(start: Start) -> PyResult<Self> {
-        let producer = Producer::builder()
-            .settings(&start.settings())
-            .build()
-            .map_err(|error| not_started(&error))?;
+        let settings = start.settings();
+        let producer = Producer::builder().settings(&settings).build();
+        let producer = producer.map_err(|error| not_started(&error))?;
+        // The settings are valid, as was just seen; Kafka's default is a minute.
+        let max_block = settings.get("max.block.ms").and_then(|most| most.parse().ok());
         Ok(Self {
             producer,
             failures: Failures::new(start.from_native),
@@ -88,6 +92,7 @@ impl Core {
             value: Serializer::new(start.value_serializer)?,
             partitioner: start.partitioner,
             topics: Mutex::default(),
+            max_block: Duration::from_millis(max_block.unwrap_or(60_000)),
             born: Born::now(),
         })
     }

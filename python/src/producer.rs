@@ -53,10 +53,25 @@ impl Drop for Started {
 }
 
 impl Started {
+    /// Waits until fewer callbacks are to be called.
+    #[cold]
+    fn catch_up(&self, py: Python<'_>) -> PyResult<()> {
+        let until = Instant::now().checked_add(self.core.max_block);
+        wait(py, self.callbacks.catch_up(), until)?.ok_or_else(|| {
+            let why = format!(
+                "{} records have callbacks that weren't called within max.block.ms ({:?}): records come faster than the brokers \
+                 take them, or than the callbacks are done",
+                self.callbacks.len(),
+                self.core.max_block
+            );
+            self.core.failures.other(py, "MemoryTimeout", &why)
+        })
+    }
+
     /// Waits until the record is accepted.
     fn accept(&self, py: Python<'_>, given: &Given<'_, '_>) -> PyResult<RecordFuture> {
         if self.callbacks.are_behind() {
-            wait(py, self.callbacks.catch_up(), None)?;
+            self.catch_up(py)?;
         }
         let core = &self.core;
         let ready = core.ready(py, given)?;

@@ -29,7 +29,7 @@ class Gate:
         self._theirs = host.encode() + struct.pack(">i", int(port))
         self._ours = b"127.0.0.1" + struct.pack(">i", own)
         self._changed = threading.Condition()
-        self._held_requests: int | None = None
+        self._holds_request: Callable[[int], bool] = _none
         self._holds_answers = False
         self._waiting = 0
         self._open = True
@@ -37,10 +37,10 @@ class Gate:
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
-    def hold_requests(self, api_key: int = PRODUCE) -> None:
-        """Lets no such request reach the broker, nor any that comes after it."""
+    def hold_requests(self, *api_keys: int) -> None:
+        """Lets no such requests reach the broker, nor any behind them; of no keys, none at all."""
         with self._changed:
-            self._held_requests = api_key
+            self._holds_request = lambda api_key: not api_keys or api_key in api_keys
 
     def hold_answers(self) -> None:
         """Lets Produce requests pass, and no answers to them: their records are in doubt."""
@@ -56,7 +56,7 @@ class Gate:
     def let_go(self) -> None:
         """Lets everything pass."""
         with self._changed:
-            self._held_requests = None
+            self._holds_request = _none
             self._holds_answers = False
             self._changed.notify_all()
 
@@ -123,7 +123,7 @@ class Gate:
                 if api_key == PRODUCE:
                     # By the correlation id the answer is known.
                     produce.add(frame[8:12])
-                self._wait_while(lambda: self._held_requests == api_key)
+                self._wait_while(lambda: self._holds_request(api_key))
             if not _pass_on(broker, frame):
                 break
         _end(broker)
@@ -138,6 +138,10 @@ class Gate:
             if not _pass_on(client, frame.replace(self._theirs, self._ours)):
                 break
         _end(client)
+
+
+def _none(api_key: int) -> bool:
+    return False
 
 
 def _frame(end: socket.socket) -> bytes | None:
