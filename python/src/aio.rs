@@ -52,18 +52,52 @@ pub(crate) struct Started {
     watched: Mutex<Option<UnixStream>>,
     new_future: NewFuture,
     since_yield: AtomicU32,
+    /// Nothing is sent any more; once all is told, the loop needs to watch no longer.
+    ending: AtomicBool,
     /// `max_batch_size`, in bytes.
     batch_size: usize,
 }
 
-/// Nobody can send any more: what was accepted is delivered, and nobody hears of it.
+/// Nobody can send any more: what was accepted is delivered, and told while the loop runs.
 impl Drop for AsyncProducer {
     fn drop(&mut self) {
-        let Some(started) = self.0.get() else { return };
-        let waiting = started.ops.take();
-        if started.core.is_here() {
+        if let Some(started) = self.0.get()
+            && started.core.is_here()
+        {
             closing::abandon(&started.core.producer);
-        } else {
+            started.end();
+        }
+    }
+}
+
+/// What the loop calls when there is something to tell. It doesn't keep the producer that the application holds.
+#[pyclass(name = "Drain", module = "raban._raban", frozen)]
+pub(crate) struct Drain(Arc<Started>);
+
+#[pymethods]
+impl Drain {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let started = &self.0;
+        if !started.core.is_here() {
+            return Ok(());
+        }
+        started.drain(py)?;
+        if started.ending.load(Ordering::Acquire) && started.is_idle() {
+            let watched = lock(&started.watched).take();
+            if let Some(watched) = watched {
+                let running = py.import("asyncio")?.call_method0("get_running_loop")?;
+                running.call_method1("remove_reader", (watched.as_raw_fd(),))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The loop is closed, or the producer stopped: what waits would wait for ever, and holds what it belongs to.
+impl Drop for Drain {
+    fn drop(&mut self) {
+        let waiting = self.0.ops.take();
+        if !self.0.core.is_here() {
             // Their locks may be held by threads that aren't there.
             std::mem::forget(waiting);
         }
@@ -181,6 +215,16 @@ impl Started {
         Ok(future)
     }
 
+    /// Lets the loop stop watching once all is told.
+    fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.outbox.len() == 0 && self.ops.is_empty()
+    }
+
     /// Whether other tasks should run before the next record.
     #[inline]
     fn should_yield(&self) -> bool {
@@ -254,13 +298,13 @@ impl AsyncProducer {
         Self(OnceLock::new())
     }
 
-    /// Starts it for this loop; returns the socket that the loop has to watch, and for which it calls `_drain`.
+    /// Starts it for this loop; returns the socket that the loop has to watch, and what it is to call then.
     fn _start(
         &self,
         start: Start,
         event_loop: &Bound<'_, PyAny>,
         batch_size: usize,
-    ) -> PyResult<i32> {
+    ) -> PyResult<(i32, Drain)> {
         let (ours, watched) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         watched.set_nonblocking(true)?;
@@ -277,12 +321,15 @@ impl AsyncProducer {
             watched: Mutex::new(Some(watched)),
             new_future: NewFuture::of(event_loop)?,
             since_yield: AtomicU32::new(0),
+            ending: AtomicBool::new(false),
             batch_size,
         };
+        let started = Arc::new(started);
+        let drain = Drain(Arc::clone(&started));
         self.0
-            .set(Arc::new(started))
+            .set(started)
             .map_err(|_| PyTypeError::new_err("the producer is started already"))?;
-        Ok(fd)
+        Ok((fd, drain))
     }
 
     /// Resolves when a broker answers.
@@ -298,7 +345,7 @@ impl AsyncProducer {
         })
     }
 
-    /// To be called by the loop when there is something to tell.
+    /// Tells what is to be told now.
     fn _drain(&self, py: Python<'_>) -> PyResult<()> {
         self.started(py)?.drain(py)
     }
@@ -417,6 +464,13 @@ impl AsyncProducer {
             wait(py, started.core.producer.close(most), None)?;
         }
         Ok(())
+    }
+
+    /// Lets the loop stop watching once all is told: the closing goes on, and nobody waits for it.
+    fn _end_later(&self) {
+        if let Some(started) = self.0.get() {
+            started.end();
+        }
     }
 
     /// Lets go of the socket, once the loop doesn't watch it any more.

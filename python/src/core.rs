@@ -84,7 +84,9 @@ impl Core {
         let producer = Producer::builder().settings(&settings).build();
         let producer = producer.map_err(|error| not_started(&error))?;
         // The settings are valid, as was just seen; Kafka's default is a minute.
-        let max_block = settings.get("max.block.ms").and_then(|most| most.parse().ok());
+        let max_block = settings
+            .get("max.block.ms")
+            .and_then(|most| most.parse().ok());
         Ok(Self {
             producer,
             failures: Failures::new(start.from_native),

@@ -25,7 +25,7 @@ mod _raban {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::aio::{AsyncProducer, BatchBuilder, BatchRecordMetadata, SendCoroutine};
+    use crate::aio::{AsyncProducer, BatchBuilder, BatchRecordMetadata, Drain, SendCoroutine};
     #[pymodule_export]
     use crate::broker::EmbeddedBroker;
     #[pymodule_export]

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import pytest
 from gate import Gate
 from kafka import KafkaConsumer
+from kafka import TopicPartition as TheirTopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 import raban
-from raban import ConsumerRecord, EmbeddedBroker, TopicPartition
+from raban import ConsumerRecord, EmbeddedBroker
 
 REAL_KAFKA = "RABAN_PYTEST_KAFKA"
 """The environment variable with the address, host:port, of an Apache Kafka to test with."""
@@ -68,16 +69,16 @@ class Kafka(_Cluster):
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap_servers)
         try:
             partitions = [
-                TopicPartition(topic, partition)
+                TheirTopicPartition(topic, partition)
                 for partition in sorted(consumer.partitions_for_topic(topic) or ())
             ]
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
             ends = consumer.end_offsets(partitions)
-            found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in partitions}
+            found: dict[TheirTopicPartition, list[ConsumerRecord]] = {tp: [] for tp in partitions}
             while any(consumer.position(tp) < ends[tp] for tp in partitions):
                 for tp, records in consumer.poll(timeout_ms=1000).items():
-                    found[TopicPartition(*tp)] += map(_as_ours, records)
+                    found[tp] += map(_as_ours, records)
             return [record for tp in partitions for record in found[tp]]
         finally:
             consumer.close(autocommit=False)

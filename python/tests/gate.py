@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 
@@ -32,6 +33,7 @@ class Gate:
         self._holds_request: Callable[[int], bool] = _none
         self._holds_answers = False
         self._waiting = 0
+        self._seen: Counter[int] = Counter()
         self._open = True
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -52,6 +54,12 @@ class Gate:
         with self._changed:
             held = self._changed.wait_for(lambda: self._waiting > 0, timeout=60)
         assert held, "nothing came that could be held"
+
+    def wait_for(self, api_key: int, count: int) -> None:
+        """Returns when so many such requests have come since the beginning."""
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._seen[api_key] >= count, timeout=60)
+        assert came, f"{self._seen[api_key]} of {count} requests came"
 
     def let_go(self) -> None:
         """Lets everything pass."""
@@ -123,6 +131,8 @@ class Gate:
                 if api_key == PRODUCE:
                     # By the correlation id the answer is known.
                     produce.add(frame[8:12])
+                self._seen[api_key] += 1
+                self._changed.notify_all()
                 self._wait_while(lambda: self._holds_request(api_key))
             if not _pass_on(broker, frame):
                 break

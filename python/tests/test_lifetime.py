@@ -112,7 +112,9 @@ def test_ctrl_c(wait: str, gate: Gate, child: Run) -> None:
     holds, call = WAITS[wait]
     program = f"""
         import os
-        p = producer(buffer_memory=1_000_000)
+        p = producer(
+            buffer_memory=1_000_000, request_timeout_ms=10_000, delivery_timeout_ms=20_000
+        )
         p.send('t', b'first').get()
         by_function = producer(partitioner=lambda key, every, available: 0)
 
@@ -143,24 +145,28 @@ def test_ctrl_c(wait: str, gate: Gate, child: Run) -> None:
     # CLOCK_MONOTONIC is the same for all processes.
     seconds = float(started.line()) - sent
     print(f"{wait}: KeyboardInterrupt after {seconds:.3f} s")
+    # Before anything that it waits for would have ended by itself.
+    assert seconds < 5
     started.ends()
 
 
-def test_ctrl_c_while_a_long_list_is_sent(broker: EmbeddedBroker, child: Run) -> None:
-    program = """
+@pytest.mark.parametrize(
+    "records", ["itertools.repeat(b'1' * 100)", "[b'1' * 100] * 5_000_000"], ids=["endless", "list"]
+)
+def test_ctrl_c_while_many_are_sent(records: str, gate: Gate, child: Run) -> None:
+    program = f"""
+        import itertools, os
         p = producer()
-        many = [b'1' * 100] * 50_000_000
-        p.send_many('t', many[:1000])
         say('ready')
         try:
-            p.send_many('t', many)
+            p.send_many('t', {records})
         except KeyboardInterrupt:
             say(time.monotonic())
-            import os
             os._exit(0)
         say('not interrupted')
     """
-    started = child(program, broker)
+    started = child(program, gate)
+    gate.wait_for(PRODUCE, 50)
     assert started.line() == "ready"
     sent = time.monotonic()
     started.process.send_signal(signal.SIGINT)
@@ -228,6 +234,8 @@ def test_a_forked_child_is_told_and_ends(gate: Gate, child: Run) -> None:
 
         p = producer()
         p.send('t', b'before').add_callback(lambda _: None).get()
+        say('ready')
+        sys.stdin.readline()
         future = p.send('t', b'under way')
         pid = os.fork()
         if pid == 0:
@@ -254,11 +262,10 @@ def test_a_forked_child_is_told_and_ends(gate: Gate, child: Run) -> None:
         say('under way', future.get(60).offset)
         p.send('t', b'after').get()
     """
-    gate.hold_requests(PRODUCE)
     started = child(program, gate, options=("-X", "dev"))
-    gate.wait_until_held()
-    gate.let_go()
+    assert started.line() == "ready"
     gate.hold_requests(PRODUCE)
+    started.go_on()
     assert [started.line(), started.line()] == ["told", "ended 0"]
     gate.let_go()
     started.go_on()
@@ -273,7 +280,7 @@ def test_multiprocessing_with_fork(broker: EmbeddedBroker, child: Run) -> None:
 
         def work(number):
             try:
-                p.send('t', b'by the parent\'s')
+                p.send('t', b'by the one before the fork')
             except IllegalStateError:
                 with producer() as own:
                     own.send('t', b'by its own').get()
@@ -514,9 +521,9 @@ def test_callbacks_that_send_at_the_exit(broker: EmbeddedBroker, child: Run) -> 
         again(None)
         p.send('t', b'1').get()
     """
+    # The last one comes too late, which is logged.
     _, err = child(program, broker).ends()
-    # The last one comes too late, and is told so.
-    assert err.count("IllegalStateError") <= 2
+    assert err.startswith("a callback raised IllegalStateError") or err == ""
 
 
 # What it logs.

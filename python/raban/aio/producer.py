@@ -77,9 +77,9 @@ class AIOKafkaProducer(_raban.AsyncProducer):
             "Please create objects with the same loop as running with"
         )
         self._check_open()
-        self._fd = self._start(self._start_with, loop, self._batch_size)
+        self._fd, drain = self._start(self._start_with, loop, self._batch_size)
         self._loop = loop
-        loop.add_reader(self._fd, self._drain)
+        loop.add_reader(self._fd, drain)
         _lifetime.opened(self)
         try:
             await self._bootstrap(self._start_with, self._bootstrap_ms or 0)
@@ -99,16 +99,20 @@ class AIOKafkaProducer(_raban.AsyncProducer):
 
     async def _end(self) -> None:
         self._closed = True
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             return
         try:
             unsent, in_doubt = await self._close()
-            self._drain()
-        finally:
-            _lifetime.closed(self)
-            self._loop.remove_reader(self._fd)
-            self._stopped()
-            self._loop = None
+        except BaseException:
+            # Cancelled: the closing goes on, and futures are told of it.
+            self._end_later()
+            raise
+        self._drain()
+        loop.remove_reader(self._fd)
+        self._stopped()
+        self._loop = None
+        _lifetime.closed(self)
         if unsent or in_doubt:
             log.warning(
                 "closed before all was delivered: %d records surely aren't in the log, %d may be",
@@ -225,6 +229,3 @@ class AIOKafkaProducer(_raban.AsyncProducer):
     def __del__(self) -> None:
         if not self._closed and self._loop is not None:
             warnings.warn(f"Unclosed AIOKafkaProducer {self!r}", ResourceWarning, source=self)
-            if not self._loop.is_closed():
-                self._loop.remove_reader(self._fd)
-            self._closed = True

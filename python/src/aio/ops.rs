@@ -64,6 +64,10 @@ impl Ops {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.waiting).is_empty()
+    }
+
     /// All that wait; none of them goes on any more.
     pub(super) fn take(&self) -> impl Sized + use<> {
         std::mem::take(&mut *lock(&self.waiting))

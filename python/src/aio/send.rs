@@ -59,7 +59,13 @@ impl SendCoroutine {
             self.stage = Stage::Waiting(iterator);
         }
         match &self.stage {
-            Stage::Waiting(iterator) => iterator.call_method0(py, pyo3::intern!(py, "__next__")),
+            Stage::Waiting(iterator) => {
+                let next = iterator.call_method0(py, pyo3::intern!(py, "__next__"));
+                if next.is_err() {
+                    self.stage = Stage::Done;
+                }
+                next
+            }
             _ => Err(PyRuntimeError::new_err(
                 "cannot reuse already awaited coroutine",
             )),
