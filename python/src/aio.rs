@@ -24,6 +24,7 @@ use self::ops::{Ops, told};
 pub(crate) use self::send::SendCoroutine;
 use crate::closing;
 use crate::core::{Core, Given, Ready, Start};
+use crate::exit::Inside;
 use crate::many::{Records, SendManyReport};
 use crate::metadata::AioRecordMetadata;
 use crate::outbox::{Bell, Outbox, Place, Settles, lock};
@@ -77,6 +78,7 @@ pub(crate) struct Drain(Arc<Started>);
 #[pymethods]
 impl Drain {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         let started = &self.0;
         if !started.core.is_here() {
             return Ok(());
@@ -334,6 +336,7 @@ impl AsyncProducer {
 
     /// Resolves when a broker answers.
     fn _bootstrap(&self, py: Python<'_>, start: Start, most_ms: f64) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let (core, bootstrap) = (Arc::clone(&started.core), bootstrap(&start, most_ms)?);
         ops::submit(started, py, async move {
@@ -394,17 +397,16 @@ impl AsyncProducer {
         records: &Bound<'_, PyAny>,
         partition: Option<i32>,
     ) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let core = Arc::clone(&started.core);
         let records = Records::new(&core, topic, records, partition)?;
-        let raised = records.raised();
         let topic = core.topic(topic)?;
         ops::submit(started, py, async move {
-            let sending = topic.send_many(records.map(|record| record.into_record(&topic)));
-            let report = sending.await;
-            told(move |py| match lock(&raised).take() {
-                Some(error) => Err(error),
-                None => Ok(Py::new(py, SendManyReport::new(py, &core, &report)?)?.into_any()),
+            let report = records.send(topic).await;
+            told(move |py| {
+                let report = SendManyReport::new(py, &core, &report?)?;
+                Ok(Py::new(py, report)?.into_any())
             })
         })
     }
@@ -426,18 +428,18 @@ impl AsyncProducer {
         topic: &Bound<'_, PyString>,
         partition: i32,
     ) -> PyResult<Py<PyAny>> {
-        if partition < 0 {
-            return Err(PyAssertionError::new_err(format!(
-                "partition must be >= 0, not {partition}"
-            )));
-        }
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
+        if partition < 0 {
+            return Err(started.core.negative_partition(py, partition));
+        }
         let topic = started.core.topic(topic)?;
         batch::send(started, py, batch.get().close_for_send()?, topic, partition)
     }
 
     /// Resolves when all records sent before are acknowledged or failed.
     fn _flush(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let flush = started.core.producer.flush();
         ops::submit(started, py, async move {
@@ -448,6 +450,7 @@ impl AsyncProducer {
 
     /// Resolves, when all is delivered, to how many records surely weren't written and how many may have been.
     fn _close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let close = started.core.producer.close(Duration::MAX);
         ops::submit(started, py, async move {
@@ -459,6 +462,7 @@ impl AsyncProducer {
 
     /// Closes it where no loop runs any more.
     fn _close_blocking(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         let most = timeout(seconds)?.unwrap_or(Duration::MAX);
         if let Some(started) = self.0.get().filter(|started| started.core.is_here()) {
             wait(py, started.core.producer.close(most), None)?;
@@ -482,6 +486,7 @@ impl AsyncProducer {
 
     /// Resolves to the topic's partitions.
     fn _partitions_for(&self, py: Python<'_>, topic: &Bound<'_, PyString>) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let core = Arc::clone(&started.core);
         let topic = topic.to_str()?.to_owned();
@@ -501,6 +506,7 @@ impl AsyncProducer {
         py: Python<'_>,
         topic: &Bound<'_, PyString>,
     ) -> PyResult<Vec<(i32, bool)>> {
+        let _inside = Inside::enter(py);
         let core = &self.started(py)?.core;
         let mut partitions = std::pin::pin!(core.producer.partitions_for(topic.to_str()?));
         let mut nobody = Context::from_waker(Waker::noop());
@@ -518,6 +524,7 @@ impl AsyncProducer {
 
     /// What the producer tells of itself, under Kafka's names: {group: {name: value}}.
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let _inside = Inside::enter(py);
         metrics(py, &self.started(py)?.core)
     }
 }

@@ -170,9 +170,7 @@ impl Core {
         let headers = headers_of(list.as_ref())?;
         let partition = match (given.partition, &self.partitioner) {
             (Some(partition), _) if partition < 0 => {
-                return Err(PyValueError::new_err(format!(
-                    "partition must be >= 0, not {partition}; None lets the partitioner choose"
-                )));
+                return Err(self.negative_partition(py, partition));
             }
             (None, Some(partitioner)) => Some(choose(
                 partitioner.bind(py),
@@ -189,6 +187,12 @@ impl Core {
             partition,
             timestamp: given.timestamp,
         })
+    }
+
+    pub(crate) fn negative_partition(&self, py: Python<'_>, partition: i32) -> PyErr {
+        let why =
+            format!("partition must be >= 0, not {partition}; None lets the partitioner choose");
+        self.failures.other(py, "InvalidPartition", &why)
     }
 
     /// Whether bytes go as they are given, and raban chooses their partition.

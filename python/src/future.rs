@@ -12,6 +12,7 @@ use raban::Delivery;
 
 use crate::callbacks::Callbacks;
 use crate::core::Core;
+use crate::exit::Inside;
 use crate::metadata::RecordMetadata;
 use crate::outbox::{Place, Settles, lock};
 use crate::wait::{deadline, wait};
@@ -246,6 +247,7 @@ impl RecordFuture {
     }
 
     fn add(slf: &Bound<'_, Self>, calls: [Option<ToCall>; 2]) -> PyResult<()> {
+        let _inside = Inside::enter(slf.py());
         let (py, this) = (slf.py(), slf.get());
         let at_once = {
             let mut state = lock(&this.state);
@@ -320,6 +322,7 @@ impl RecordFuture {
     /// Raises the record's exception, or KafkaTimeoutError after `timeout`: the record is still under way then.
     #[pyo3(signature = (timeout=None))]
     fn get(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<RecordMetadata>> {
+        let _inside = Inside::enter(py);
         if !self.is_settled() {
             self.core.check_process(py)?;
             let settled = std::future::poll_fn(|cx| match lock(&self.state).poll_settled(cx) {
@@ -349,27 +352,32 @@ impl RecordFuture {
     /// The RecordMetadata; None before the outcome, and of a record that failed.
     #[getter]
     fn value(&self, py: Python<'_>) -> PyResult<Option<Py<RecordMetadata>>> {
+        let _inside = Inside::enter(py);
         Ok(self.outcome(py)?.and_then(Result::ok))
     }
 
     /// Why the record failed; None before the outcome, and of a record that was delivered.
     #[getter]
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let _inside = Inside::enter(py);
         Ok(self.outcome(py)?.and_then(Result::err))
     }
 
     /// Whether the record was delivered.
     fn succeeded(&self, py: Python<'_>) -> PyResult<bool> {
+        let _inside = Inside::enter(py);
         Ok(matches!(self.outcome(py)?, Some(Ok(_))))
     }
 
     /// Whether the record failed.
     fn failed(&self, py: Python<'_>) -> PyResult<bool> {
+        let _inside = Inside::enter(py);
         Ok(matches!(self.outcome(py)?, Some(Err(_))))
     }
 
     /// Whether the record failed, and the same record could succeed later.
     fn retriable(&self, py: Python<'_>) -> PyResult<bool> {
+        let _inside = Inside::enter(py);
         let Some(Err(error)) = self.outcome(py)? else {
             return Ok(false);
         };
@@ -430,6 +438,7 @@ impl RecordFuture {
     }
 
     fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::enter(slf.py());
         let module = slf.py().import("raban.future")?;
         module.getattr("await_native")?.call1((slf,))
     }

@@ -8,6 +8,7 @@ mod callbacks;
 mod closing;
 mod core;
 mod data;
+mod exit;
 mod failure;
 mod fork;
 mod future;
@@ -61,6 +62,7 @@ mod _raban {
     #[pyfunction]
     fn _end(py: Python<'_>) {
         crate::logging::end(py);
+        crate::exit::end(py);
     }
 
     #[pymodule_init]

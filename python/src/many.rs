@@ -1,10 +1,13 @@
 //! Records of an iterable, a buffer or a column, and the report of how they ended.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
 use raban::{ErrorKind, Topic, TopicRecord};
@@ -145,9 +148,7 @@ impl Records {
         partition: Option<i32>,
     ) -> PyResult<Self> {
         if let Some(partition) = partition.filter(|partition| *partition < 0) {
-            return Err(PyValueError::new_err(format!(
-                "partition must be >= 0, not {partition}"
-            )));
+            return Err(core.negative_partition(topic.py(), partition));
         }
         let (source, len) = source(records)?;
         Ok(Self {
@@ -161,8 +162,33 @@ impl Records {
         })
     }
 
+    /// Sends them: resolves to the report, or to what ended them before their time. That doesn't wait for the records before it if it is
+    /// Ctrl-C or the like.
+    pub(crate) async fn send(self, topic: Arc<Topic>) -> Result<raban::SendManyReport, PyErr> {
+        let raised = self.raised();
+        let interrupted = || {
+            let raised = lock(&raised);
+            let raised = raised.as_ref()?;
+            Python::attach(|py| {
+                let expected = raised.is_instance_of::<PyException>(py);
+                (!expected).then(|| raised.clone_ref(py))
+            })
+        };
+        let records = self.map(|record| record.into_record(&topic));
+        let mut sending = pin!(topic.send_many(records));
+        let report = poll_fn(|cx| match sending.as_mut().poll(cx) {
+            Poll::Ready(report) => Poll::Ready(Ok(report)),
+            Poll::Pending => interrupted().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        });
+        let report = report.await?;
+        match lock(&raised).take() {
+            Some(error) => Err(error),
+            None => Ok(report),
+        }
+    }
+
     /// What ended the records before their time, once it happened.
-    pub(crate) fn raised(&self) -> Arc<Mutex<Option<PyErr>>> {
+    fn raised(&self) -> Arc<Mutex<Option<PyErr>>> {
         Arc::clone(&self.raised)
     }
 

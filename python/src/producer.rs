@@ -11,9 +11,9 @@ use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind};
 use crate::callbacks::Callbacks;
 use crate::closing;
 use crate::core::{Core, Given, Ready, Start, not_started};
+use crate::exit::Inside;
 use crate::future::RecordFuture;
 use crate::many::{Records, SendManyReport};
-use crate::outbox::lock;
 use crate::wait::{deadline, timeout, wait};
 
 /// A Kafka producer for threads. `raban.KafkaProducer` is what applications use.
@@ -128,6 +128,7 @@ impl Producer {
         start: Start,
         bootstrap_timeout_ms: Option<f64>,
     ) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         let bootstrap = bootstrap_timeout_ms
             .map(|most| bootstrap(&start, most))
             .transpose()?;
@@ -168,6 +169,7 @@ impl Producer {
         partition: Option<i32>,
         timestamp_ms: Option<i64>,
     ) -> PyResult<RecordFuture> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         if value.is_none() && key.is_none() {
             return Err(PyValueError::new_err("Need at least one: key or value"));
@@ -204,15 +206,11 @@ impl Producer {
         records: &Bound<'_, PyAny>,
         partition: Option<i32>,
     ) -> PyResult<SendManyReport> {
+        let _inside = Inside::enter(py);
         let core = &self.started(py)?.core;
         let records = Records::new(core, topic, records, partition)?;
-        let raised = records.raised();
         let topic = core.topic(topic)?;
-        let sending = topic.send_many(records.map(|record| record.into_record(&topic)));
-        let report = wait(py, sending, None)?.expect("it has no deadline");
-        if let Some(error) = lock(&raised).take() {
-            return Err(error);
-        }
+        let report = wait(py, records.send(topic), None)?.expect("it has no deadline")?;
         SendManyReport::new(py, core, &report)
     }
 
@@ -222,6 +220,7 @@ impl Producer {
     /// Raises KafkaTimeoutError after `timeout`.
     #[pyo3(signature = (timeout=None))]
     fn flush(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         let started = self.started(py)?;
         let until = deadline(timeout)?;
         let flushed = wait(py, started.core.producer.flush(), until)?;
@@ -240,6 +239,7 @@ impl Producer {
 
     /// Closes it; returns how many records surely weren't written, and how many may have been.
     fn _close(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<(u64, u64)> {
+        let _inside = Inside::enter(py);
         let most = timeout(seconds)?.unwrap_or(Duration::MAX);
         let Some(started) = self.0.get().filter(|started| started.core.is_here()) else {
             return Ok((0, 0));
@@ -274,6 +274,7 @@ impl Producer {
         py: Python<'_>,
         topic: &Bound<'_, PyString>,
     ) -> PyResult<Vec<(i32, bool)>> {
+        let _inside = Inside::enter(py);
         let core = &self.started(py)?.core;
         let partitions = core.producer.partitions_for(topic.to_str()?);
         let partitions = wait(py, partitions, None)?.expect("it has no deadline");
@@ -290,6 +291,7 @@ impl Producer {
 
     /// What the producer tells of itself: {group: {name: value}}.
     fn _metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let _inside = Inside::enter(py);
         metrics(py, &self.started(py)?.core)
     }
 }

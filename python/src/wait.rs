@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::exit;
+
 /// How often a waiting thread looks for signals: Ctrl-C is noticed within it.
 const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 
@@ -100,7 +102,13 @@ fn sleep(py: Python<'_>, parker: &Parker, deadline: Option<Instant>) -> PyResult
             None => SIGNALS_EVERY,
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
         };
-        let woken = py.detach(|| parker.park_timeout(left.min(SIGNALS_EVERY)));
+        let woken = py.detach(|| {
+            let woken = parker.park_timeout(left.min(SIGNALS_EVERY));
+            if exit::has_ended() {
+                exit::stay();
+            }
+            woken
+        });
         py.check_signals()?;
         if woken {
             return Ok(true);

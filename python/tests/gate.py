@@ -134,7 +134,9 @@ class Gate:
                 self._seen[api_key] += 1
                 self._changed.notify_all()
                 self._wait_while(lambda: self._holds_request(api_key))
-            if not _pass_on(broker, frame):
+                # What was held when the connection was cut is lost.
+                passes = self._open
+            if not (passes and _pass_on(broker, frame)):
                 break
         _end(broker)
 

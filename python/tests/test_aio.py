@@ -27,6 +27,7 @@ from raban.aio.errors import (
     MessageSizeTooLargeError,
     MetadataTimeoutError,
     ProducerClosed,
+    RequestTimedOutError,
     UnknownTopicOrPartitionError,
 )
 
@@ -639,8 +640,9 @@ def test_a_broker_that_is_gone(run: Run) -> None:
             await producer.send_and_wait("t", b"1")
             broker.stop()
             future = await producer.send("t", b"2")
-            with pytest.raises(KafkaTimeoutError):
+            with pytest.raises(KafkaTimeoutError) as raised:
                 await future
+            assert isinstance(raised.value, RequestTimedOutError)
             with pytest.raises(MetadataTimeoutError):
                 await producer.send("another", b"1")
             with pytest.raises(MetadataTimeoutError):

@@ -98,6 +98,7 @@ __all__ = [
     "DelegationTokenOwnerMismatch",
     "DelegationTokenRequestNotAllowed",
     "DeliveryInDoubtError",
+    "DeliveryTimeoutError",
     "DuplicateSequenceNumber",
     "FetchSessionIdNotFound",
     "GroupAuthorizationFailedError",
@@ -437,6 +438,12 @@ class MetadataTimeoutError(UnknownTopicOrPartitionError, errors.KafkaTimeoutErro
     """The topic's partitions weren't known in time; does the topic exist, is a broker reached?"""
 
 
+class DeliveryTimeoutError(RequestTimedOutError, KafkaTimeoutError):
+    """The record wasn't acknowledged in time, for all attempts; does a broker take it?"""
+
+    retriable = True
+
+
 class IllegalTopicNameError(InvalidTopicError, UnknownTopicOrPartitionError, ValueError):
     """Kafka doesn't allow such a topic's name; choose another one."""
 
@@ -451,7 +458,7 @@ _FROM_NATIVE: dict[str, type[Exception]] = {
     "InvalidPartition": InvalidPartitionError,
     "MetadataTimeout": MetadataTimeoutError,
     "MemoryTimeout": KafkaTimeoutError,
-    "DeliveryTimeout": KafkaTimeoutError,
+    "DeliveryTimeout": DeliveryTimeoutError,
     "Timeout": KafkaTimeoutError,
     "RetriesExhausted": KafkaTimeoutError,
     "BootstrapUnresolved": KafkaConnectionError,

@@ -17,13 +17,17 @@ from raban._settings import (
     serializer_call,
     translate,
 )
-from raban.errors import KafkaConfigurationError, from_native
+from raban.errors import IllegalStateError, KafkaConfigurationError, from_native
 
 log = logging.getLogger("raban.producer.kafka")
 
 _NO_TRANSACTIONS = (
     "raban has no transactions yet; leave transactional_id out, and the transactional calls"
 )
+
+
+class NoTransactionsError(KafkaConfigurationError, IllegalStateError):
+    """raban has no transactions yet; kafka-python raises the latter without transactional_id."""
 
 
 class KafkaProducer(_raban.Producer):
@@ -140,14 +144,14 @@ class KafkaProducer(_raban.Producer):
         return 1 if api_version >= (0, 10) else 0
 
     def init_transactions(self) -> None:
-        """Raises KafkaConfigurationError: raban has no transactions yet."""
-        raise KafkaConfigurationError(_NO_TRANSACTIONS)
+        """Raises NoTransactionsError: raban has no transactions yet."""
+        raise NoTransactionsError(_NO_TRANSACTIONS)
 
     begin_transaction = commit_transaction = abort_transaction = init_transactions
 
     def send_offsets_to_transaction(self, offsets: Any, group_metadata: Any) -> None:
-        """Raises KafkaConfigurationError: raban has no transactions yet."""
-        raise KafkaConfigurationError(_NO_TRANSACTIONS)
+        """Raises NoTransactionsError: raban has no transactions yet."""
+        raise NoTransactionsError(_NO_TRANSACTIONS)
 
     def __str__(self) -> str:
         client_id = self.config.get("client_id", self.config.get("client.id"))

@@ -13,6 +13,7 @@ use super::Started;
 use super::ops::{self, told};
 use crate::core::{Core, header_of};
 use crate::data::Data;
+use crate::exit::Inside;
 use crate::metadata::AioRecordMetadata;
 use crate::outbox::lock;
 
@@ -97,6 +98,7 @@ impl BatchBuilder {
         value: &Bound<'_, PyAny>,
         headers: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<BatchRecordMetadata>> {
+        let _inside = Inside::enter(py);
         let no_topic = PyString::new(py, "");
         let key = self.core.key.apply("key", &no_topic, None, key)?;
         let value = self.core.value.apply("value", &no_topic, None, value)?;

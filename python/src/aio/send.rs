@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::{Started, ready};
+use crate::exit::Inside;
 
 /// The arguments of `send`.
 pub(crate) struct Args {
@@ -42,6 +43,7 @@ impl SendCoroutine {
 
     /// Goes on: yields what the task has to wait for, or ends with StopIteration.
     fn step(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         if let Stage::Begun(_) = self.stage {
             if self.started.should_yield() {
                 // The task comes back once the others had their turn.
@@ -113,6 +115,7 @@ impl SendCoroutine {
 
     #[pyo3(signature = (*exception))]
     fn throw(&mut self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let _inside = Inside::enter(py);
         if let Stage::Waiting(iterator) = &self.stage {
             return iterator.call_method1(py, "throw", exception);
         }
@@ -127,6 +130,7 @@ impl SendCoroutine {
     }
 
     fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+        let _inside = Inside::enter(py);
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Waiting(iterator) => iterator.call_method0(py, "close").map(drop),
             _ => Ok(()),
