@@ -23,12 +23,14 @@ pub(crate) use self::batch::{BatchBuilder, BatchRecordMetadata};
 use self::ops::{Ops, told};
 pub(crate) use self::send::SendCoroutine;
 use crate::closing;
-use crate::core::{Core, Given, Ready, Start};
+use crate::core::{Core, Start};
 use crate::exit::Inside;
 use crate::many::{Records, SendManyReport};
 use crate::metadata::AioRecordMetadata;
-use crate::outbox::{Bell, Outbox, Place, Settles, lock};
+use crate::outbox::{Outbox, Place, Settles, lock};
 use crate::producer::{bootstrap, metrics};
+use crate::ready::Bell;
+use crate::record::{Given, Serialized};
 use crate::wait::{timeout, wait};
 
 /// Records that a task may send without a wait before the loop's other tasks run.
@@ -242,12 +244,12 @@ impl Started {
         self: &Arc<Self>,
         py: Python<'_>,
         topic: Arc<raban::Topic>,
-        ready: Ready,
+        record: Serialized,
     ) -> PyResult<Py<PyAny>> {
         let this = Arc::clone(self);
-        let ready = ready.keep();
+        let record = record.keep();
         ops::submit(self, py, async move {
-            let accepted = ready.record(&topic).enqueue().await;
+            let accepted = record.record(&topic).enqueue().await;
             told(move |py| match accepted {
                 Ok(delivery) => this.await_record(py, delivery),
                 Err(error) => Err(this.core.failures.enqueue(py, &error)),
@@ -470,6 +472,11 @@ impl AsyncProducer {
         Ok(())
     }
 
+    /// Whether all is told.
+    fn _is_idle(&self) -> bool {
+        self.0.get().is_none_or(|started| started.is_idle())
+    }
+
     /// Lets the loop stop watching once all is told: the closing goes on, and nobody waits for it.
     fn _end_later(&self) {
         if let Some(started) = self.0.get() {
@@ -530,7 +537,7 @@ impl AsyncProducer {
 }
 
 /// Serializes a record as aiokafka's producer takes it.
-fn ready(py: Python<'_>, core: &Core, args: &send::Args) -> PyResult<Ready> {
+fn serialize(py: Python<'_>, core: &Core, args: &send::Args) -> PyResult<Serialized> {
     let (value, key) = (args.value.as_ref(), args.key.as_ref());
     if value.is_none() && key.is_none() {
         return Err(PyAssertionError::new_err("Need at least one: key or value"));
@@ -544,7 +551,7 @@ fn ready(py: Python<'_>, core: &Core, args: &send::Args) -> PyResult<Ready> {
             }
         },
     };
-    core.ready(
+    core.serialize(
         py,
         &Given {
             topic: args.topic.bind(py),

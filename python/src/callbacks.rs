@@ -12,7 +12,8 @@ use std::thread::JoinHandle;
 use pyo3::prelude::*;
 
 use crate::future::RecordFuture;
-use crate::outbox::{Bell, Outbox, lock};
+use crate::outbox::{Outbox, lock};
+use crate::ready::Bell;
 use crate::wait::{Parker, wait};
 
 /// Callbacks that may wait to be called before the next record waits for them.

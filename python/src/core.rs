@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
-use raban::{
-    Delivery, EnqueueError, Producer, Settings, StartError, Topic, TopicRecord, TryEnqueueError,
-};
+use pyo3::types::{PyBytes, PyList, PyString};
+use raban::{Delivery, EnqueueError, Producer, Settings, StartError, Topic, TryEnqueueError};
 
 use crate::data::Data;
 use crate::failure::Failures;
 use crate::fork::Born;
 use crate::outbox::lock;
+use crate::record::{Given, Serialized, headers_of};
 use crate::serialize::Serializer;
 
 /// Handles of topics that are kept; beyond that all are looked up anew.
@@ -57,25 +56,6 @@ impl Start {
     pub(crate) fn settings(&self) -> Settings {
         self.properties.clone().into_iter().collect()
     }
-}
-
-/// A record as the application gives it.
-pub(crate) struct Given<'a, 'py> {
-    pub(crate) topic: &'a Bound<'py, PyString>,
-    pub(crate) key: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) value: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) headers: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) partition: Option<i32>,
-    pub(crate) timestamp: Option<i64>,
-}
-
-/// The same in bytes.
-pub(crate) struct Ready {
-    pub(crate) key: Data,
-    pub(crate) value: Data,
-    headers: Vec<(String, Data)>,
-    partition: Option<i32>,
-    timestamp: Option<i64>,
 }
 
 impl Core {
@@ -142,7 +122,7 @@ impl Core {
 
     /// Serializes a record and has its partition chosen, if Python does that.
     #[inline]
-    pub(crate) fn ready(&self, py: Python<'_>, given: &Given<'_, '_>) -> PyResult<Ready> {
+    pub(crate) fn serialize(&self, py: Python<'_>, given: &Given<'_, '_>) -> PyResult<Serialized> {
         let none = py.None();
         let none = none.bind(py);
         let (key, value) = (given.key.unwrap_or(none), given.value.unwrap_or(none));
@@ -180,7 +160,7 @@ impl Core {
             )?),
             (given, _) => given,
         };
-        Ok(Ready {
+        Ok(Serialized {
             key: key_bytes,
             value: value_bytes,
             headers,
@@ -205,9 +185,9 @@ impl Core {
     pub(crate) fn accept(
         &self,
         topic: &Topic,
-        ready: &Ready,
+        record: &Serialized,
     ) -> Option<Result<Delivery, EnqueueError>> {
-        match ready.record(topic).try_enqueue() {
+        match record.record(topic).try_enqueue() {
             Ok(delivery) => Some(Ok(delivery)),
             Err(TryEnqueueError::Failed(error)) => Some(Err(error)),
             Err(_) => None,
@@ -222,113 +202,6 @@ impl Drop for Core {
             std::mem::forget(self.producer.clone());
         }
     }
-}
-
-impl Ready {
-    #[inline]
-    pub(crate) fn record<'t>(
-        &'t self,
-        topic: &'t Topic,
-    ) -> TopicRecord<'t, [u8], [u8], &'t Data, &'t Data> {
-        let mut record = topic.record(&self.key, &self.value);
-        if let Some(partition) = self.partition {
-            record = record.partition(partition);
-        }
-        if let Some(timestamp) = self.timestamp {
-            record = record.timestamp(timestamp);
-        }
-        for (name, value) in &self.headers {
-            record = record.header(name.as_str(), value.bytes());
-        }
-        record
-    }
-
-    /// Bytes as they are given.
-    pub(crate) fn of(key: Data, value: Data, partition: Option<i32>) -> Self {
-        Self {
-            key,
-            value,
-            headers: Vec::new(),
-            partition,
-            timestamp: None,
-        }
-    }
-
-    /// The record with what it needs.
-    #[inline]
-    pub(crate) fn into_record(self, topic: &Topic) -> TopicRecord<'_, [u8], [u8], Data, Data> {
-        let Self {
-            key,
-            value,
-            headers,
-            partition,
-            timestamp,
-        } = self;
-        let mut record = topic.record(key, value);
-        if let Some(partition) = partition {
-            record = record.partition(partition);
-        }
-        if let Some(timestamp) = timestamp {
-            record = record.timestamp(timestamp);
-        }
-        for (name, value) in headers {
-            record = record.header(name, value.bytes());
-        }
-        record
-    }
-
-    /// The same, fit to be kept while Python goes on.
-    pub(crate) fn keep(self) -> Self {
-        Self {
-            key: self.key.keep(),
-            value: self.value.keep(),
-            ..self
-        }
-    }
-
-    /// Bytes of all headers, -1 without any.
-    #[inline]
-    pub(crate) fn header_size(&self) -> i64 {
-        if self.headers.is_empty() {
-            return -1;
-        }
-        let size =
-            |(name, value): &(String, Data)| name.len() + value.bytes().map_or(0, <[u8]>::len);
-        i64::try_from(self.headers.iter().map(size).sum::<usize>()).unwrap_or(i64::MAX)
-    }
-}
-
-/// # Errors
-/// Anything that isn't a pair of text and bytes; `None` is a null value.
-pub(crate) fn headers_of(list: Option<&Bound<'_, PyList>>) -> PyResult<Vec<(String, Data)>> {
-    let Some(list) = list else {
-        return Ok(Vec::new());
-    };
-    let mut headers = Vec::with_capacity(list.len());
-    for item in list {
-        headers.push(header_of(&item)?);
-    }
-    Ok(headers)
-}
-
-/// One header.
-pub(crate) fn header_of(item: &Bound<'_, PyAny>) -> PyResult<(String, Data)> {
-    let wrong = || {
-        let found = item
-            .repr()
-            .map_or_else(|_| "?".to_owned(), |repr| repr.to_string());
-        PyTypeError::new_err(format!(
-            "All headers items must be (str, bytes) tuples, not {found}"
-        ))
-    };
-    let pair = item.cast::<PyTuple>().map_err(|_| wrong())?;
-    if pair.len() != 2 {
-        return Err(wrong());
-    }
-    let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
-    let name = name.cast::<PyString>().map_err(|_| wrong())?;
-    let value = Data::of(&value, "header").map_err(|_| wrong())?;
-    Ok((name.to_str()?.to_owned(), value))
 }
 
 fn as_object<'py>(py: Python<'py>, data: &Data) -> Bound<'py, PyAny> {

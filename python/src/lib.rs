@@ -17,6 +17,8 @@ mod many;
 mod metadata;
 mod outbox;
 mod producer;
+mod ready;
+mod record;
 mod serialize;
 mod wait;
 

@@ -10,11 +10,12 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
-use raban::{ErrorKind, Topic, TopicRecord};
+use raban::{ErrorKind, Topic};
 
-use crate::core::{Core, Given};
+use crate::core::Core;
 use crate::data::Data;
 use crate::outbox::lock;
+use crate::record::{Given, Serialized};
 
 /// How `send_many` ended.
 #[pyclass(name = "SendManyReport", module = "raban", frozen)]
@@ -130,16 +131,6 @@ pub(crate) struct Records {
     raised: Arc<Mutex<Option<PyErr>>>,
 }
 
-pub(crate) struct ReadyRecord {
-    ready: crate::core::Ready,
-}
-
-impl ReadyRecord {
-    pub(crate) fn into_record(self, topic: &Topic) -> TopicRecord<'_, [u8], [u8], Data, Data> {
-        self.ready.into_record(topic)
-    }
-}
-
 impl Records {
     pub(crate) fn new(
         core: &Arc<Core>,
@@ -192,7 +183,7 @@ impl Records {
         Arc::clone(&self.raised)
     }
 
-    fn next_record(&mut self, py: Python<'_>) -> PyResult<Option<ReadyRecord>> {
+    fn next_record(&mut self, py: Python<'_>) -> PyResult<Option<Serialized>> {
         let place = self.next;
         let item = match &mut self.source {
             Source::List(list) => match list.bind(py) {
@@ -242,10 +233,9 @@ impl Records {
     }
 
     /// A value whose bytes lie in a buffer. A serializer or a partitioner sees `bytes`.
-    fn of_bytes(&self, py: Python<'_>, value: Data) -> PyResult<ReadyRecord> {
+    fn of_bytes(&self, py: Python<'_>, value: Data) -> PyResult<Serialized> {
         if self.core.sends_bytes() {
-            let ready = crate::core::Ready::of(Data::NULL, value, self.partition);
-            return Ok(ReadyRecord { ready });
+            return Ok(Serialized::of(Data::NULL, value, self.partition));
         }
         let value = match value.bytes() {
             None => py.None().into_bound(py),
@@ -256,15 +246,14 @@ impl Records {
 
     /// A value, or a tuple: (key, value) or (key, value, headers).
     #[inline]
-    fn of_item(&self, py: Python<'_>, item: &Bound<'_, PyAny>) -> PyResult<ReadyRecord> {
+    fn of_item(&self, py: Python<'_>, item: &Bound<'_, PyAny>) -> PyResult<Serialized> {
         let Ok(tuple) = item.cast::<PyTuple>() else {
             if self.core.sends_bytes() {
                 let value = Data::of(item, "value")?;
                 if value.is_null() {
                     return Err(null());
                 }
-                let ready = crate::core::Ready::of(Data::NULL, value, self.partition);
-                return Ok(ReadyRecord { ready });
+                return Ok(Serialized::of(Data::NULL, value, self.partition));
             }
             return self.of_parts(py, None, Some(item), None);
         };
@@ -297,12 +286,12 @@ impl Records {
         key: Option<&Bound<'_, PyAny>>,
         value: Option<&Bound<'_, PyAny>>,
         headers: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<ReadyRecord> {
+    ) -> PyResult<Serialized> {
         let is_null = |part: Option<&Bound<'_, PyAny>>| part.is_none_or(|part| part.is_none());
         if is_null(key) && is_null(value) {
             return Err(null());
         }
-        let ready = self.core.ready(
+        self.core.serialize(
             py,
             &Given {
                 topic: self.topic.bind(py),
@@ -312,15 +301,14 @@ impl Records {
                 partition: self.partition,
                 timestamp: None,
             },
-        )?;
-        Ok(ReadyRecord { ready })
+        )
     }
 }
 
 impl Iterator for Records {
-    type Item = ReadyRecord;
+    type Item = Serialized;
 
-    fn next(&mut self) -> Option<ReadyRecord> {
+    fn next(&mut self) -> Option<Serialized> {
         // It is polled by threads that hold the GIL, to which this is next to nothing.
         let next = Python::attach(|py| {
             self.next_record(py).inspect_err(|error| {

@@ -5,7 +5,9 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
+
+use crate::ready::{Bell, Woken};
 
 /// A topic, by the address of its name, and a partition. Should another topic come by the address meanwhile, the two share a
 /// row, which does no harm.
@@ -47,14 +49,10 @@ pub(crate) trait Settles {
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> bool;
 }
 
-/// Told that something may be taken out.
-pub(crate) trait Bell: Send + Sync {
-    fn ring(&self);
-}
-
 pub(crate) struct Outbox<T> {
     rows: Mutex<HashMap<Place, Row<T>, BuildHasherDefault<PlaceHasher>>>,
-    ready: Arc<Ready>,
+    /// The rows whose first record was settled.
+    woken: Arc<Woken<Place>>,
     held: AtomicUsize,
 }
 
@@ -63,37 +61,11 @@ struct Row<T> {
     waker: Waker,
 }
 
-/// The rows whose first record was settled.
-struct Ready {
-    places: Mutex<Vec<Place>>,
-    bell: Arc<dyn Bell>,
-}
-
-/// Wakes a row.
-struct First {
-    place: Place,
-    ready: Arc<Ready>,
-}
-
-impl Wake for First {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        lock(&self.ready.places).push(self.place);
-        self.ready.bell.ring();
-    }
-}
-
 impl<T: Settles> Outbox<T> {
     pub(crate) fn new(bell: Arc<dyn Bell>) -> Self {
         Self {
             rows: Mutex::default(),
-            ready: Arc::new(Ready {
-                places: Mutex::default(),
-                bell,
-            }),
+            woken: Woken::new(bell),
             held: AtomicUsize::new(0),
         }
     }
@@ -111,11 +83,9 @@ impl<T: Settles> Outbox<T> {
         match rows.entry(place) {
             Entry::Occupied(row) => row.into_mut().items.push_back(item),
             Entry::Vacant(vacant) => {
-                let ready = Arc::clone(&self.ready);
-                let waker = Waker::from(Arc::new(First { place, ready }));
                 let mut row = Row {
                     items: VecDeque::from([item]),
-                    waker,
+                    waker: self.woken.waker(place),
                 };
                 if row.items[0].poll_settled(&mut Context::from_waker(&row.waker)) {
                     row.waker.wake_by_ref();
@@ -127,7 +97,7 @@ impl<T: Settles> Outbox<T> {
 
     /// Takes out what is settled in rows that were woken, or in all of them.
     pub(crate) fn take(&self, all: bool) -> Vec<T> {
-        let mut places = std::mem::take(&mut *lock(&self.ready.places));
+        let mut places = self.woken.take();
         let mut rows = lock(&self.rows);
         if all {
             places = rows.keys().copied().collect();

@@ -10,10 +10,11 @@ use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind};
 
 use crate::callbacks::Callbacks;
 use crate::closing;
-use crate::core::{Core, Given, Ready, Start, not_started};
+use crate::core::{Core, Start, not_started};
 use crate::exit::Inside;
 use crate::future::RecordFuture;
 use crate::many::{Records, SendManyReport};
+use crate::record::{Given, Serialized};
 use crate::wait::{deadline, timeout, wait};
 
 /// A Kafka producer for threads. `raban.KafkaProducer` is what applications use.
@@ -74,12 +75,12 @@ impl Started {
             self.catch_up(py)?;
         }
         let core = &self.core;
-        let ready = core.ready(py, given)?;
+        let record = core.serialize(py, given)?;
         let topic = core.topic(given.topic)?;
-        let header_size = ready.header_size();
-        let accepted = match core.accept(&topic, &ready) {
+        let header_size = record.header_size();
+        let accepted = match core.accept(&topic, &record) {
             Some(accepted) => accepted,
-            None => accept_later(py, &topic, ready)?,
+            None => accept_later(py, &topic, record)?,
         };
         match accepted {
             Ok(delivery) => Ok(RecordFuture::new(
@@ -106,10 +107,10 @@ impl Started {
 fn accept_later(
     py: Python<'_>,
     topic: &raban::Topic,
-    ready: Ready,
+    record: Serialized,
 ) -> PyResult<Result<Delivery, EnqueueError>> {
-    let ready = ready.keep();
-    let accepted = wait(py, ready.record(topic).enqueue(), None)?;
+    let record = record.keep();
+    let accepted = wait(py, record.record(topic).enqueue(), None)?;
     Ok(accepted.expect("it has no deadline"))
 }
 

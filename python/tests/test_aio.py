@@ -747,6 +747,44 @@ def test_stop_fails_what_waits(
     run(main())
 
 
+def test_nothing_stays_pending_over_a_stop(run: Run, cluster: Cluster, topic: str) -> None:
+    def batch_of(producer: AIOKafkaProducer) -> BatchBuilder:
+        batch = producer.create_batch()
+        batch.append(key=None, value=b"1", timestamp=None)
+        return batch
+
+    async def one() -> None:
+        producer = producer_of(cluster)
+        await producer.start()
+        late = batch_of(producer)
+        under_way = [
+            asyncio.create_task(producer.send_many(topic, [b"1"] * 1000)),
+            asyncio.create_task(producer.send_batch(batch_of(producer), topic, partition=0)),
+            asyncio.create_task(producer.send_and_wait(topic, b"1")),
+            asyncio.create_task(producer.flush()),
+            asyncio.create_task(producer.partitions_for(topic)),
+        ]
+        await asyncio.sleep(0)
+        await producer.stop()
+        after = [
+            asyncio.create_task(producer.send_many(topic, [b"1"])),
+            asyncio.create_task(producer.send_batch(late, topic, partition=0)),
+            asyncio.create_task(producer.send_and_wait(topic, b"1")),
+            asyncio.create_task(producer.flush()),
+            asyncio.create_task(producer.partitions_for(topic)),
+        ]
+        done, pending = await asyncio.wait(under_way + after, timeout=5)
+        assert {type(task.exception()) for task in done} <= {ProducerClosed, type(None)}
+        assert not pending
+
+    async def main() -> None:
+        # A race that is lost once in some hundreds of rounds would show.
+        for _ in range(300):
+            await one()
+
+    run(main())
+
+
 def test_stop_tells_of_records_that_werent_delivered(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:

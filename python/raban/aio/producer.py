@@ -104,11 +104,14 @@ class AIOKafkaProducer(_raban.AsyncProducer):
             return
         try:
             unsent, in_doubt = await self._close()
+            # All is settled now; whoever waits is told in some turns of the loop.
+            while not self._is_idle():
+                self._drain()
+                await asyncio.sleep(0)
         except BaseException:
             # Cancelled: the closing goes on, and futures are told of it.
             self._end_later()
             raise
-        self._drain()
         loop.remove_reader(self._fd)
         self._stopped()
         self._loop = None
@@ -162,6 +165,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         """
         if partition is None and self._start_with["partitioner"] is not None:
             await self._partitions_for(topic)
+        self._check_open()
         return await self._send_many(topic, records, partition=partition)
 
     async def send_batch(
@@ -173,6 +177,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         other, in one batch or more as ``max_batch_size`` has it; if one of them fails, so does the
         future.
         """
+        self._check_open()
         return await self._send_batch(batch, topic, partition)
 
     def create_batch(self) -> BatchBuilder:

@@ -11,11 +11,12 @@ use raban::{ProduceError, Topic};
 
 use super::Started;
 use super::ops::{self, told};
-use crate::core::{Core, header_of};
+use crate::core::Core;
 use crate::data::Data;
 use crate::exit::Inside;
 use crate::metadata::AioRecordMetadata;
 use crate::outbox::lock;
+use crate::record::header_of;
 
 /// Bytes of a batch without records.
 const HEADER: usize = 61;

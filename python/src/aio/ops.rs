@@ -5,12 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use pyo3::prelude::*;
 
 use super::{Started, resolve};
-use crate::outbox::{Bell, lock};
+use crate::outbox::lock;
+use crate::ready::{Bell, Woken};
 
 /// What is told when it is done, made with the GIL held.
 pub(super) type Told = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -28,28 +29,7 @@ pub(super) struct Ops {
     /// Those that wait, by a number of their own.
     waiting: Mutex<HashMap<u64, Op>>,
     next: AtomicU64,
-    woken: Arc<Woken>,
-}
-
-struct Woken {
-    numbers: Mutex<Vec<u64>>,
-    bell: Arc<dyn Bell>,
-}
-
-struct OpWaker {
-    number: u64,
-    woken: Arc<Woken>,
-}
-
-impl Wake for OpWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        lock(&self.woken.numbers).push(self.number);
-        self.woken.bell.ring();
-    }
+    woken: Arc<Woken<u64>>,
 }
 
 impl Ops {
@@ -57,10 +37,7 @@ impl Ops {
         Self {
             waiting: Mutex::default(),
             next: AtomicU64::new(0),
-            woken: Arc::new(Woken {
-                numbers: Mutex::default(),
-                bell,
-            }),
+            woken: Woken::new(bell),
         }
     }
 
@@ -79,8 +56,7 @@ impl Ops {
         if cancelled.bind(py).is_truthy()? {
             return Ok(());
         }
-        let woken = Arc::clone(&self.woken);
-        let waker = Waker::from(Arc::new(OpWaker { number, woken }));
+        let waker = self.woken.waker(number);
         match op.doing.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => {
                 lock(&self.waiting).insert(number, op);
@@ -110,7 +86,7 @@ pub(super) fn submit(
 /// Goes on with those that were woken.
 pub(super) fn go_on(started: &Started, py: Python<'_>) -> PyResult<()> {
     let ops = &started.ops;
-    let numbers = std::mem::take(&mut *lock(&ops.woken.numbers));
+    let numbers = ops.woken.take();
     let mut failed = Ok(());
     for number in numbers {
         // Woken twice, it is there but once.

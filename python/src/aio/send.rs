@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use super::{Started, ready};
+use super::{Started, serialize};
 use crate::exit::Inside;
 
 /// The arguments of `send`.
@@ -76,13 +76,13 @@ impl SendCoroutine {
 
     fn accept(&self, py: Python<'_>, args: &Args) -> PyResult<Accepted> {
         let core = &self.started.core;
-        let ready = ready(py, core, args)?;
+        let record = serialize(py, core, args)?;
         let topic = core.topic(args.topic.bind(py))?;
-        match core.accept(&topic, &ready) {
+        match core.accept(&topic, &record) {
             Some(Ok(delivery)) => Ok(Accepted::AtOnce(self.started.await_record(py, delivery)?)),
             Some(Err(error)) => Err(core.failures.enqueue(py, &error)),
             None => Ok(Accepted::Later(
-                self.started.accept_later(py, topic, ready)?,
+                self.started.accept_later(py, topic, record)?,
             )),
         }
     }
