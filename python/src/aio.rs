@@ -473,8 +473,12 @@ impl AsyncProducer {
     }
 
     /// Whether all is told.
-    fn _is_idle(&self) -> bool {
-        self.0.get().is_none_or(|started| started.is_idle())
+    fn _is_idle(&self, py: Python<'_>) -> PyResult<bool> {
+        let Some(started) = self.0.get() else {
+            return Ok(true);
+        };
+        started.ops.drop_cancelled(py)?;
+        Ok(started.is_idle())
     }
 
     /// Lets the loop stop watching once all is told: the closing goes on, and nobody waits for it.

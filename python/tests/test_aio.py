@@ -184,7 +184,9 @@ def test_a_partition_and_a_partitioner(run: Run, cluster: Cluster) -> None:
         return max(every)
 
     async def main() -> None:
-        async with producer_of(cluster, partitioner=by_value, key_serializer=str.encode) as producer:
+        async with producer_of(
+            cluster, partitioner=by_value, key_serializer=str.encode
+        ) as producer:
             assert await producer.partitions_for(topic) == {0, 1, 2}
             assert (await producer.send_and_wait(topic, b"1", "key")).partition == 2
             assert (await producer.send_and_wait(topic, b"1", "key", partition=1)).partition == 1
@@ -227,7 +229,9 @@ def test_serializers(run: Run, cluster: Cluster, topic: str) -> None:
     assert found == [(b"key", b"42"), (b"in", b"1")]
 
 
-@pytest.mark.parametrize("settings", [{"acks": 0}, {"acks": 1}, {"enable_idempotence": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"acks": 0}, {"acks": 1}, {"enable_idempotence": True}], ids=str
+)
 def test_acks(settings: Any, run: Run, cluster: Cluster, topic: str) -> None:
     async def main() -> None:
         async with producer_of(cluster, compression_type="gzip", **settings) as producer:
@@ -674,7 +678,8 @@ def test_a_cancelled_start(run: Run, broker: EmbeddedBroker) -> None:
     broker.stop()
 
     async def main() -> None:
-        producer = producer_of(broker)
+        # Far longer than the test may take.
+        producer = producer_of(broker, request_timeout_ms=10 * GENEROUS * 1000)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(producer.start(), 0.01)
         await producer.stop()

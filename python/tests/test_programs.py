@@ -675,7 +675,8 @@ ASYNC_SITUATIONS = [
               "MessageSizeTooLargeError, BrokerResponseError, KafkaError",
               "max_request_size=4_000_000, max_batch_size=4_000_000"),
     Situation("refused by the broker",
-              "await producer.send_and_wait('t', b'1', timestamp_ms=int(time.time() * 1000) + 10**9)",
+              "late = int(time.time() * 1000) + 10**9;"
+              " await producer.send_and_wait('t', b'1', timestamp_ms=late)",
               "InvalidTimestampError, BrokerResponseError, KafkaError"),
     Situation("closed", "await producer.stop(); await producer.send('t', b'1')",
               "ProducerClosed, KafkaError"),

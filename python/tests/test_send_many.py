@@ -188,9 +188,10 @@ def test_columns_of_pyarrow(kind: Any, cluster: Cluster, producer: KafkaProducer
     part = column.slice(33, 21)
     assert sent(cluster, producer, cluster.topic(), part) == expected[33:54]
     chunks = pa.chunked_array([column.slice(90), column.slice(0, 0), column.slice(0, 10)])
-    assert sent(cluster, producer, cluster.topic(), chunks) == expected[90:] + expected[:10]
+    ends = expected[90:] + expected[:10]
+    assert sent(cluster, producer, cluster.topic(), chunks) == ends
     table = pa.table({"column": chunks})
-    assert sent(cluster, producer, cluster.topic(), table["column"]) == expected[90:] + expected[:10]
+    assert sent(cluster, producer, cluster.topic(), table["column"]) == ends
 
 
 def test_a_column_with_a_null(cluster: Cluster, topic: str, producer: KafkaProducer) -> None:
@@ -324,7 +325,8 @@ def test_an_iterator_may_send(cluster: Cluster, topic: str, producer: KafkaProdu
 
     assert producer.send_many(topic, records()).delivered == 3
     found = values(cluster, topic)
-    assert sorted(found) == sorted([b"many"] * 3 + [b"within"] * 3 + [b"alone 0", b"alone 1", b"alone 2"])
+    alone = [b"alone 0", b"alone 1", b"alone 2"]
+    assert sorted(value or b"" for value in found) == [*alone, *[b"many"] * 3, *[b"within"] * 3]
 
 
 def test_a_serializer_that_raises(cluster: Cluster, topic: str, start: Start) -> None:

@@ -45,6 +45,26 @@ impl Ops {
         lock(&self.waiting).is_empty()
     }
 
+    /// Lets go of those whose future was cancelled, without waiting for what they wait for.
+    pub(super) fn drop_cancelled(&self, py: Python<'_>) -> PyResult<()> {
+        let waiting: Vec<_> = lock(&self.waiting)
+            .iter()
+            .map(|(number, op)| (*number, op.future.clone_ref(py)))
+            .collect();
+        for (number, future) in waiting {
+            if future
+                .call_method0(py, pyo3::intern!(py, "cancelled"))?
+                .bind(py)
+                .is_truthy()?
+            {
+                // Dropped without the lock, which its wakers may take.
+                let cancelled = lock(&self.waiting).remove(&number);
+                drop(cancelled);
+            }
+        }
+        Ok(())
+    }
+
     /// All that wait; none of them goes on any more.
     pub(super) fn take(&self) -> impl Sized + use<> {
         std::mem::take(&mut *lock(&self.waiting))
