@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from raban.errors import KafkaError
-from raban.partitioner import DefaultPartitioner, Partitioner, StickyPartitioner
+from raban.partitioner import Partitioner
 
 Choose = Callable[[str, Any, bytes | None, Any, bytes | None], int | None]
 
@@ -82,12 +82,12 @@ class _Sticking:
 
 
 def choose(partitioner: Any, producer: _Knowing, batch_size: int) -> Choose | None:
-    """How a partitioner is asked; None if raban chooses by itself, as kafka-python's own would.
+    """How a partitioner is asked that `raban._settings.partitioner_of` has judged; None for none.
 
-    Takes a `Partitioner`, another object with `partition(topic, serialized_key, cluster)`, and, as
-    kafka-python 2 and aiokafka, a function of (key, all partitions, available partitions).
+    It is a `Partitioner`, another object with `partition(topic, serialized_key, cluster)`, or, as
+    in kafka-python 2 and aiokafka, a function of (key, all partitions, available partitions).
     """
-    if partitioner is None or type(partitioner) in (DefaultPartitioner, StickyPartitioner):
+    if partitioner is None:
         return None
     cluster = ClusterMetadata(producer)
     if isinstance(partitioner, Partitioner):
@@ -118,19 +118,14 @@ def choose(partitioner: Any, producer: _Knowing, batch_size: int) -> Choose | No
             return chosen
 
         return by_object
-    if callable(partitioner):
 
-        def by_function(
-            topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
-        ) -> int | None:
-            partitions = cluster._partitions(topic)
-            every = [partition for partition, _ in partitions]
-            available = [partition for partition, has_leader in partitions if has_leader]
-            chosen: int | None = partitioner(key_bytes, every, available)
-            return chosen
+    def by_function(
+        topic: str, key: Any, key_bytes: bytes | None, value: Any, value_bytes: bytes | None
+    ) -> int | None:
+        partitions = cluster._partitions(topic)
+        every = [partition for partition, _ in partitions]
+        available = [partition for partition, has_leader in partitions if has_leader]
+        chosen: int | None = partitioner(key_bytes, every, available)
+        return chosen
 
-        return by_function
-    raise TypeError(
-        f"partitioner is {partitioner!r}; give a raban.partitioner.Partitioner, or a function of "
-        "(key, all_partitions, available_partitions)"
-    )
+    return by_function

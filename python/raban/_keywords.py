@@ -95,7 +95,6 @@ class Translated:
     value_serializer: Any = None
     partitioner: Any = None
     """None: raban chooses partitions."""
-    """To be called with each record's outcome; only dicts of Kafka's names have it."""
     bootstrap_timeout_ms: float | None = None
     """How long to wait for the first broker; None: not at all."""
     warnings: list[str]

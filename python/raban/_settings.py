@@ -392,6 +392,20 @@ def translate(configs: Mapping[str, Any]) -> Translated:
     _settle_idempotence(properties, configs, warnings)
     _check_delivery_timeout(properties)
 
+    return settled(properties, config, warnings, _bootstrap_timeout(config, configs))
+
+
+def settled(
+    properties: dict[str, str],
+    config: dict[str, Any],
+    warnings: list[str],
+    bootstrap_timeout_ms: float | None,
+) -> Translated:
+    """What both producers' keywords come to; `config` shows what is in force.
+
+    Raises:
+        TypeError: a serializer or the partitioner can't be called.
+    """
     config["acks"] = -1 if properties["acks"] == "all" else int(properties["acks"])
     config["enable_idempotence"] = properties["enable.idempotence"] == "true"
     for name in ("key_serializer", "value_serializer"):
@@ -402,7 +416,7 @@ def translate(configs: Mapping[str, Any]) -> Translated:
         key_serializer=config["key_serializer"],
         value_serializer=config["value_serializer"],
         partitioner=partitioner_of(config["partitioner"]),
-        bootstrap_timeout_ms=_bootstrap_timeout(config, configs),
+        bootstrap_timeout_ms=bootstrap_timeout_ms,
         warnings=warnings,
     )
 
@@ -584,6 +598,19 @@ def serializer_call(serializer: Any, keyword: str = "serializer") -> SerializerC
         f"`{keyword}={serializer!r}` is no serializer. Give a function of one argument, or an "
         f"object (not its class) with serialize(topic, headers, data)."
     )
+
+
+def start_with(
+    translated: Translated, partitioner: Callable[..., Any] | None, from_native: Callable[..., Any]
+) -> dict[str, Any]:
+    """What the native producers are started with."""
+    return {
+        "properties": translated.properties,
+        "key_serializer": serializer_call(translated.key_serializer),
+        "value_serializer": serializer_call(translated.value_serializer),
+        "partitioner": partitioner,
+        "from_native": from_native,
+    }
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:

@@ -2,10 +2,10 @@
 //! loop watches, once for all that is settled until the loop comes to it.
 
 mod batch;
+mod event_loop;
 mod ops;
 mod send;
 
-use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
@@ -20,17 +20,20 @@ use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
 use raban::Delivery;
 
 pub(crate) use self::batch::{BatchBuilder, BatchRecordMetadata};
+use self::event_loop::{LoopBell, NewFuture, resolve};
 use self::ops::{Ops, told};
 pub(crate) use self::send::SendCoroutine;
 use crate::closing;
 use crate::core::{Core, Start};
 use crate::exit::Inside;
+use crate::failure::exception;
 use crate::many::{Records, SendManyReport};
 use crate::metadata::AioRecordMetadata;
-use crate::outbox::{Outbox, Place, Settles, lock};
-use crate::producer::{bootstrap, metrics};
+use crate::outbox::{Outbox, Place, Settles, place_of};
+use crate::producer::{bootstrap, metrics, with_leaders};
 use crate::ready::Bell;
 use crate::record::{Given, Serialized};
+use crate::sync::lock;
 use crate::wait::{timeout, wait};
 
 /// Records that a task may send without a wait before the loop's other tasks run.
@@ -108,55 +111,6 @@ impl Drop for Drain {
     }
 }
 
-struct LoopBell {
-    stream: UnixStream,
-    rung: AtomicBool,
-}
-
-impl Bell for LoopBell {
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            // There is room for one byte; nobody is left to be told after the other end is gone.
-            let _ = (&self.stream).write(&[1]);
-        }
-    }
-}
-
-/// How the loop makes its futures.
-struct NewFuture {
-    make: Py<PyAny>,
-    kwargs: Option<Py<PyDict>>,
-}
-
-impl NewFuture {
-    fn of(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = event_loop.py();
-        let asyncio = py.import("asyncio")?;
-        let theirs = event_loop.get_type().getattr("create_future")?;
-        if !theirs.is(asyncio.getattr("BaseEventLoop")?.getattr("create_future")?) {
-            return Ok(Self {
-                make: event_loop.getattr("create_future")?.unbind(),
-                kwargs: None,
-            });
-        }
-        // asyncio's own does just this, in Python.
-        let kwargs = PyDict::new(py);
-        kwargs.set_item("loop", event_loop)?;
-        Ok(Self {
-            make: asyncio.getattr("Future")?.unbind(),
-            kwargs: Some(kwargs.unbind()),
-        })
-    }
-
-    #[inline]
-    fn call(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match &self.kwargs {
-            Some(kwargs) => self.make.call(py, (), Some(kwargs.bind(py))),
-            None => self.make.call0(py),
-        }
-    }
-}
-
 /// A record's `asyncio.Future`.
 struct Awaited {
     delivery: Delivery,
@@ -165,10 +119,7 @@ struct Awaited {
 
 impl Settles for Awaited {
     fn place(&self) -> Place {
-        (
-            self.delivery.topic().as_ptr() as usize,
-            self.delivery.partition(),
-        )
+        place_of(&self.delivery)
     }
 
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> bool {
@@ -184,27 +135,6 @@ impl Awaited {
             Err(error) => Err(core.failures.produce(py, &error)),
         };
         resolve(self.future.bind(py), made)
-    }
-}
-
-/// Tells a future its outcome, unless it was cancelled.
-fn resolve(future: &Bound<'_, PyAny>, outcome: PyResult<Py<PyAny>>) -> PyResult<()> {
-    let py = future.py();
-    let resolved = match outcome {
-        Ok(value) => future.call_method1(pyo3::intern!(py, "set_result"), (value,)),
-        Err(error) => {
-            future.call_method1(pyo3::intern!(py, "set_exception"), (error.into_value(py),))
-        }
-    };
-    match resolved {
-        Err(_)
-            if future
-                .call_method0(pyo3::intern!(py, "done"))?
-                .is_truthy()? =>
-        {
-            Ok(())
-        }
-        other => other.map(drop),
     }
 }
 
@@ -259,16 +189,9 @@ impl Started {
 
     /// Tells all that is to be told.
     fn drain(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        if let Some(stream) = &*lock(&self.watched) {
-            let mut bytes = [0; 16];
-            match (&*stream).read(&mut bytes) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
+        if let Some(watched) = &*lock(&self.watched) {
+            self.bell.heard(watched)?;
         }
-        // Who rings from now on is heard the next time.
-        self.bell.rung.store(false, Ordering::Release);
         let mut failed = Ok(());
         for awaited in self.outbox.take(false) {
             failed = failed.and(awaited.tell(py, &self.core));
@@ -280,14 +203,8 @@ impl Started {
 impl AsyncProducer {
     fn started(&self, py: Python<'_>) -> PyResult<&Arc<Started>> {
         let started = self.0.get().ok_or_else(|| {
-            let errors = py
-                .import("raban.aio.errors")
-                .and_then(|module| module.getattr("IllegalOperation"));
             let why = "the producer isn't started: await producer.start() first";
-            match errors.and_then(|class| class.call1((why,))) {
-                Ok(error) => PyErr::from_value(error),
-                Err(error) => error,
-            }
+            exception(py, "raban.aio.errors", "IllegalOperation", why)
         })?;
         started.core.check_process(py)?;
         Ok(started)
@@ -309,14 +226,8 @@ impl AsyncProducer {
         event_loop: &Bound<'_, PyAny>,
         batch_size: usize,
     ) -> PyResult<(i32, Drain)> {
-        let (ours, watched) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        watched.set_nonblocking(true)?;
+        let (bell, watched) = LoopBell::new()?;
         let fd = watched.as_raw_fd();
-        let bell = Arc::new(LoopBell {
-            stream: ours,
-            rung: AtomicBool::new(false),
-        });
         let started = Started {
             core: Arc::new(Core::start(start)?),
             outbox: Outbox::new(Arc::clone(&bell) as Arc<dyn Bell>),
@@ -527,8 +438,7 @@ impl AsyncProducer {
             ))),
             std::task::Poll::Ready(known) => {
                 let known = known.map_err(|error| core.failures.enqueue(py, &error))?;
-                let seen = |info: raban::PartitionInfo| (info.partition, info.leader.is_some());
-                Ok(known.into_iter().map(seen).collect())
+                Ok(with_leaders(known))
             }
         }
     }

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 use raban::embedded::Broker;
 
 use crate::fork::Born;
-use crate::outbox::lock;
+use crate::sync::lock;
 
 /// A Kafka broker in this process, on a free port of the loopback interface, for any Kafka client. It keeps its records in memory,
 /// or in the folder `data_dir`, which is made if need be.

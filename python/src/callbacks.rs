@@ -12,8 +12,9 @@ use std::thread::JoinHandle;
 use pyo3::prelude::*;
 
 use crate::future::RecordFuture;
-use crate::outbox::{Outbox, lock};
+use crate::outbox::Outbox;
 use crate::ready::Bell;
+use crate::sync::lock;
 use crate::wait::{Parker, wait};
 
 /// Callbacks that may wait to be called before the next record waits for them.

@@ -23,7 +23,7 @@ pub(crate) fn abandon(producer: &Producer) {
     if closing.as_mut().poll(&mut nobody).is_ready() {
         return;
     }
-    let mut under_way = crate::outbox::lock(&UNDER_WAY);
+    let mut under_way = crate::sync::lock(&UNDER_WAY);
     under_way.retain_mut(|closing| closing.as_mut().poll(&mut nobody).is_pending());
     under_way.push(closing);
 }

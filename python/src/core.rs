@@ -10,11 +10,11 @@ use pyo3::types::{PyBytes, PyList, PyString};
 use raban::{Delivery, EnqueueError, Producer, Settings, StartError, Topic, TryEnqueueError};
 
 use crate::data::Data;
-use crate::failure::Failures;
+use crate::failure::{Failures, exception};
 use crate::fork::Born;
-use crate::outbox::lock;
 use crate::record::{Given, Serialized, headers_of};
 use crate::serialize::Serializer;
+use crate::sync::lock;
 
 /// Handles of topics that are kept; beyond that all are looked up anew.
 const MOST_TOPICS: usize = 1024;
@@ -139,15 +139,16 @@ impl Core {
                 }
             }),
         };
-        if given.headers.is_some() {
-            // Before the serializers see them.
-            headers_of(list.as_ref())?;
-        }
+        // Before the serializers see them.
+        let mut headers = headers_of(list.as_ref())?;
         let key_bytes = self.key.apply("key", given.topic, list.as_ref(), key)?;
         let value_bytes = self
             .value
             .apply("value", given.topic, list.as_ref(), value)?;
-        let headers = headers_of(list.as_ref())?;
+        if takes_headers {
+            // They may have added some.
+            headers = headers_of(list.as_ref())?;
+        }
         let partition = match (given.partition, &self.partitioner) {
             (Some(partition), _) if partition < 0 => {
                 return Err(self.negative_partition(py, partition));
@@ -227,14 +228,6 @@ fn choose<'py>(
 }
 
 pub(crate) fn not_started(error: &StartError) -> PyErr {
-    let text = error.to_string();
-    Python::attach(|py| {
-        let class = py
-            .import("raban.errors")
-            .and_then(|errors| errors.getattr("KafkaConfigurationError"));
-        match class.and_then(|class| class.call1((text,))) {
-            Ok(error) => PyErr::from_value(error),
-            Err(error) => error,
-        }
-    })
+    let why = error.to_string();
+    Python::attach(|py| exception(py, "raban.errors", "KafkaConfigurationError", &why))
 }

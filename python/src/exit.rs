@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::ThreadId;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 /// The thread that ends the interpreter, once it does.
-static ENDER: OnceLock<ThreadId> = OnceLock::new();
+static ENDER: OnceLock<Thread> = OnceLock::new();
 
 thread_local! {
     /// Calls of ours that this thread is in, one within the other.
@@ -48,8 +48,17 @@ impl Drop for Inside {
         let depth = DEPTH.get() - 1;
         DEPTH.set(depth);
         if depth == 0 {
-            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            left();
         }
+    }
+}
+
+/// One thread fewer is in a call.
+#[inline]
+fn left() {
+    INSIDE.fetch_sub(1, Ordering::SeqCst);
+    if let Some(ender) = ENDER.get() {
+        ender.unpark();
     }
 }
 
@@ -58,27 +67,31 @@ impl Drop for Inside {
 pub(crate) fn has_ended() -> bool {
     ENDER
         .get()
-        .is_some_and(|ender| *ender != std::thread::current().id())
+        .is_some_and(|ender| ender.id() != thread::current().id())
 }
 
 /// Keeps this thread until the process is gone, without the GIL.
 pub(crate) fn stay() -> ! {
     if DEPTH.replace(0) > 0 {
-        INSIDE.fetch_sub(1, Ordering::SeqCst);
+        left();
     }
     loop {
-        std::thread::park();
+        thread::park();
     }
 }
 
 /// Lets other threads out of calls of ours, and none in any more.
 pub(crate) fn end(py: Python<'_>) {
     // It ends but once.
-    let _ = ENDER.set(std::thread::current().id());
+    let _ = ENDER.set(thread::current());
     let until = Instant::now() + PATIENCE;
     py.detach(|| {
-        while INSIDE.load(Ordering::SeqCst) > DEPTH.get() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
+        while INSIDE.load(Ordering::SeqCst) > DEPTH.get() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::park_timeout(left);
         }
     });
 }

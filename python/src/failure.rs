@@ -46,6 +46,15 @@ impl Failures {
     }
 }
 
+/// An exception of a class of the package's.
+pub(crate) fn exception(py: Python<'_>, module: &str, class: &str, why: &str) -> PyErr {
+    let class = py.import(module).and_then(|module| module.getattr(class));
+    match class.and_then(|class| class.call1((why,))) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
 /// The error's name in Python, and what the broker said.
 fn name(kind: &ErrorKind) -> (&'static str, Option<ErrorCode>) {
     match kind {

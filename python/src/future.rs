@@ -14,7 +14,8 @@ use crate::callbacks::Callbacks;
 use crate::core::Core;
 use crate::exit::Inside;
 use crate::metadata::RecordMetadata;
-use crate::outbox::{Place, Settles, lock};
+use crate::outbox::{Place, Settles, place_of};
+use crate::sync::lock;
 use crate::wait::{deadline, wait};
 
 /// A record's outcome to come. `get()` waits for it; `add_callback` and `add_errback` have a function called with it, on a
@@ -146,9 +147,7 @@ impl State {
 impl Settles for Py<RecordFuture> {
     fn place(&self) -> Place {
         match &lock(&self.get().state).outcome {
-            Outcome::Awaited(delivery) => {
-                (delivery.topic().as_ptr() as usize, delivery.partition())
-            }
+            Outcome::Awaited(delivery) => place_of(delivery),
             _ => Place::default(),
         }
     }

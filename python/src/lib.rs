@@ -20,6 +20,7 @@ mod producer;
 mod ready;
 mod record;
 mod serialize;
+mod sync;
 mod wait;
 
 /// The native module.

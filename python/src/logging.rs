@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::fork::Born;
-use crate::outbox::lock;
+use crate::sync::lock;
 
 /// Lines that may wait; beyond that they are dropped, for nobody waits for a log.
 const MOST_LINES: usize = 1024;

@@ -4,14 +4,22 @@ use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
+use raban::Delivery;
+
 use crate::ready::{Bell, Woken};
+use crate::sync::lock;
 
 /// A topic, by the address of its name, and a partition. Should another topic come by the address meanwhile, the two share a
 /// row, which does no harm.
 pub(crate) type Place = (usize, i32);
+
+/// Where a record goes.
+pub(crate) fn place_of(delivery: &Delivery) -> Place {
+    (delivery.topic().as_ptr() as usize, delivery.partition())
+}
 
 /// Places are addresses and small numbers, none of them an attacker's: mixed a little, they do.
 #[derive(Default)]
@@ -120,8 +128,4 @@ impl<T: Settles> Outbox<T> {
         self.held.fetch_sub(taken.len(), Ordering::AcqRel);
         taken
     }
-}
-
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

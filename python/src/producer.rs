@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyTuple};
-use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind};
+use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind, PartitionInfo};
 
 use crate::callbacks::Callbacks;
 use crate::closing;
@@ -280,8 +280,7 @@ impl Producer {
         let partitions = core.producer.partitions_for(topic.to_str()?);
         let partitions = wait(py, partitions, None)?.expect("it has no deadline");
         let partitions = partitions.map_err(|error| core.failures.enqueue(py, &error))?;
-        let seen = |info: raban::PartitionInfo| (info.partition, info.leader.is_some());
-        Ok(partitions.into_iter().map(seen).collect())
+        Ok(with_leaders(partitions))
     }
 
     /// Whether a broker was reached.
@@ -295,6 +294,12 @@ impl Producer {
         let _inside = Inside::enter(py);
         metrics(py, &self.started(py)?.core)
     }
+}
+
+/// Partitions, and which of them have a leader.
+pub(crate) fn with_leaders(partitions: Vec<PartitionInfo>) -> Vec<(i32, bool)> {
+    let seen = |info: PartitionInfo| (info.partition, info.leader.is_some());
+    partitions.into_iter().map(seen).collect()
 }
 
 pub(crate) fn metrics<'py>(py: Python<'py>, core: &Core) -> PyResult<Bound<'py, PyDict>> {

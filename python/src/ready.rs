@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 
-use crate::outbox::lock;
+use crate::sync::lock;
 
 /// Told that there is something to look at.
 pub(crate) trait Bell: Send + Sync {

@@ -31,8 +31,7 @@ from raban._settings import (
     NO_SSL_CONTEXT,
     NO_TRANSACTIONS,
     ONLY_TRANSACTIONS,
-    partitioner_of,
-    serializer_call,
+    settled,
 )
 
 _LONG_MS = Milliseconds()
@@ -217,19 +216,7 @@ def translate_aio(**configs: Any) -> Translated:
     _settle_acks(properties, config["acks"])
     _settle_timeouts(properties)
 
-    config["acks"] = -1 if properties["acks"] == "all" else int(properties["acks"])
-    config["enable_idempotence"] = properties["enable.idempotence"] == "true"
-    for name in ("key_serializer", "value_serializer"):
-        serializer_call(config[name], name)
-    return Translated(
-        properties=properties,
-        config=config,
-        key_serializer=config["key_serializer"],
-        value_serializer=config["value_serializer"],
-        partitioner=partitioner_of(config["partitioner"]),
-        bootstrap_timeout_ms=float(properties["request.timeout.ms"]),
-        warnings=warnings,
-    )
+    return settled(properties, config, warnings, float(properties["request.timeout.ms"]))
 
 
 def _settle_acks(properties: dict[str, str], given: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from raban import _lifetime, _raban
 from raban._cluster import choose
 from raban._raban import BatchBuilder, SendManyReport
-from raban._settings import serializer_call
+from raban._settings import start_with
 from raban.aio._settings import translate_aio
 from raban.aio.errors import IllegalOperation, ProducerClosed, from_native
 from raban.aio.structs import RecordMetadata
@@ -54,13 +54,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
         self._bootstrap_ms = translated.bootstrap_timeout_ms
         self._batch_size = int(translated.properties["batch.size"])
         partitioner = choose(translated.partitioner, self, self._batch_size)
-        self._start_with = {
-            "properties": translated.properties,
-            "key_serializer": serializer_call(translated.key_serializer),
-            "value_serializer": serializer_call(translated.value_serializer),
-            "partitioner": partitioner,
-            "from_native": from_native,
-        }
+        self._start_with = start_with(translated, partitioner, from_native)
         if partitioner is not None:
             # A partitioner of one's own is asked with the topic's partitions at hand.
             self.send = self._send_partitioned  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from raban._settings import (
     DEFAULT_CONFIG,
     DEPRECATED_CONFIGS,
     from_properties,
-    serializer_call,
+    start_with,
     translate,
 )
 from raban.errors import IllegalStateError, KafkaConfigurationError, from_native
@@ -68,16 +68,9 @@ class KafkaProducer(_raban.Producer):
         for warning in translated.warnings:
             warnings.warn(warning, stacklevel=2)
         self.config = translated.config
-        self._start(
-            {
-                "properties": translated.properties,
-                "key_serializer": serializer_call(translated.key_serializer),
-                "value_serializer": serializer_call(translated.value_serializer),
-                "partitioner": choose(translated.partitioner, self, batch_size(translated.properties)),
-                "from_native": from_native,
-            },
-            translated.bootstrap_timeout_ms,
-        )
+        partitioner = choose(translated.partitioner, self, batch_size(translated.properties))
+        start = start_with(translated, partitioner, from_native)
+        self._start(start, translated.bootstrap_timeout_ms)
         self._serializers = (translated.key_serializer, translated.value_serializer)
         self._closed = False
         _lifetime.opened(self)

@@ -15,8 +15,8 @@ use crate::core::Core;
 use crate::data::Data;
 use crate::exit::Inside;
 use crate::metadata::AioRecordMetadata;
-use crate::outbox::lock;
 use crate::record::header_of;
+use crate::sync::lock;
 
 /// Bytes of a batch without records.
 const HEADER: usize = 61;

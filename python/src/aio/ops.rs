@@ -9,9 +9,10 @@ use std::task::{Context, Poll};
 
 use pyo3::prelude::*;
 
-use super::{Started, resolve};
-use crate::outbox::lock;
+use super::Started;
+use super::event_loop::resolve;
 use crate::ready::{Bell, Woken};
+use crate::sync::lock;
 
 /// What is told when it is done, made with the GIL held.
 pub(super) type Told = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
