@@ -102,9 +102,13 @@ class Translated:
 
 
 def reject(
-    given: Mapping[str, Any], table: Iterable[Keyword], client: str, hint: str = ""
+    given: Mapping[str, Any],
+    table: Iterable[Keyword],
+    client: str,
+    hint: str = "",
+    unknown_error: type[Exception] = ValueError,
 ) -> None:
-    """Raises for keywords that don't exist (ValueError) or are refused (KafkaConfigurationError).
+    """Raises for keywords that don't exist (`unknown_error`) or are refused (KafkaConfigurationError).
 
     All of them are named, and no value is shown: it may be a secret. `hint` ends the message
     about keywords that don't exist.
@@ -112,7 +116,7 @@ def reject(
     rows = {row.name: row for row in table}
     unknown = [_unknown(name, rows, client) for name in given if name not in rows]
     if unknown:
-        raise ValueError(" ".join([*unknown, hint]).rstrip())
+        raise unknown_error(" ".join([*unknown, hint]).rstrip())
     refused = _by_note(given, rows, "refused")
     if refused:
         raise KafkaConfigurationError(
@@ -272,21 +276,22 @@ def bootstrap_servers(name: str, value: Any) -> str:
         entries = list(value)
     else:
         entries = []
-    valid = "'host:port', or a list of such, or of (host, port); the port, if left out, is 9092"
-    servers: list[str] = []
+    servers: list[str | None] = []
     for entry in entries:
         if _is_pair(entry):
             servers.append(_server(f"{_bracketed(entry[0])}:{entry[1]}"))
         elif not isinstance(entry, str):
-            raise invalid(name, value, valid)
+            servers.append(None)
         elif entry.strip().startswith("embedded:"):
             servers.append(entry.strip())
         else:
             # A str in a list may itself have commas, as a variable of the environment does.
             servers += [_server(part.strip()) for part in entry.split(",") if part.strip()]
-    if not servers:
+    good = [server for server in servers if server is not None]
+    if not good or len(good) < len(servers):
+        valid = "'host:port', or a list of such, or of (host, port); the port, if left out, is 9092"
         raise invalid(name, value, valid)
-    return ",".join(servers)
+    return ",".join(good)
 
 
 def _is_pair(value: Any) -> bool:
@@ -296,12 +301,15 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value[0], str) and isinstance(value[1], int)
 
 
-def _server(entry: str) -> str:
-    """The entry with a port; whether host and port are good, raban tells."""
+def _server(entry: str) -> str | None:
+    """The entry with a port, None if the port is no number of one; whether the host is good, raban tells."""
     scheme, separator, address = entry.rpartition("://")
     address = _bracketed(address)
-    if not re.search(r":[^\]]*$", address):
+    port = re.search(r":([^\]]*)$", address)
+    if port is None:
         address = f"{address}:9092"
+    elif not re.fullmatch(r"[0-9]{1,5}", port[1]) or not 0 < int(port[1]) < 65536:
+        return None
     return f"{scheme}{separator}{address}"
 
 

@@ -209,12 +209,7 @@ TABLE: tuple[Keyword, ...] = (
         "of `send`, for metadata and memory together",
     ),
     _setting("max_request_size", 1048576, "max.request.size", _BYTES),
-    _warned(
-        "allow_auto_create_topics",
-        True,
-        "raban asks for metadata as Kafka's own producer does, and brokers with "
-        "auto.create.topics.enable=true then create missing topics. Turn that off at the brokers",
-    ),
+    _setting("allow_auto_create_topics", True, "allow.auto.create.topics", boolean),
     # Network.
     _setting("metadata_max_age_ms", 300000, "metadata.max.age.ms", _LONG_MS),
     _setting(

@@ -347,7 +347,7 @@ impl AsyncProducer {
             return Err(started.core.negative_partition(py, partition));
         }
         let topic = started.core.topic(topic)?;
-        batch::send(started, py, batch.get().close_for_send()?, topic, partition)
+        batch::send(started, py, batch.get().close_for_send(), topic, partition)
     }
 
     /// Resolves when all records sent before are acknowledged or failed.

@@ -93,6 +93,7 @@ class TestKafkaPythonsDefaults:
         translated = translate({"client_id": "me"})
         assert translated.properties == {
             "acks": "all",
+            "allow.auto.create.topics": "true",
             "batch.size": "16384",
             "bootstrap.servers": "localhost:9092",
             "client.dns.lookup": "use_all_dns_ips",
@@ -226,6 +227,7 @@ class TestKafkaPythonsValues:
             ("retry_backoff_ms", 5000, "retry.backoff.max.ms", "5000"),
             ("reconnect_backoff_ms", 2000, "reconnect.backoff.max.ms", "2000"),
             ("reconnect_backoff_max_ms", 30000, "reconnect.backoff.max.ms", "30000"),
+            ("allow_auto_create_topics", False, "allow.auto.create.topics", "false"),
             ("metrics_enabled", False, "enable.metrics.push", "false"),
             ("enable_idempotence", False, "enable.idempotence", "false"),
             ("enable_idempotence", "true", "enable.idempotence", "true"),
@@ -394,7 +396,6 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("allow_auto_create_topics", False),
             ("socket_options", [(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)]),
             ("metric_reporters", [object]),
         ],
@@ -609,8 +610,8 @@ class TestAiokafka:
             ({"acks": "1"}, "acks='1'"),
             ({"acks": 1, "enable_idempotence": True}, "acks=1"),
             ({"compression_type": "brotli"}, "compression_type='brotli'"),
-            ({"retries": 3}, "`retries` is no keyword of AIOKafkaProducer"),
-            ({"max_batch_sise": 3}, "did you mean `max_batch_size`"),
+            ({"bootstrap_servers": "localhost:port"}, "bootstrap_servers='localhost:port'"),
+            ({"bootstrap_servers": ["a:9092", "b:99999"]}, "bootstrap_servers=['a:9092', 'b:99999']"),
         ],
     )
     def test_value_errors(self, configs: dict[str, Any], named: str) -> None:
@@ -618,6 +619,15 @@ class TestAiokafka:
             translate_aio(**configs)
         assert named in str(caught.value)
         assert "bootstrap.servers" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("name", "remedy"),
+        [("max_batch_sise", "did you mean `max_batch_size`"), ("retries", "remove it")],
+    )
+    def test_unknown_keywords_are_type_errors(self, name: str, remedy: str) -> None:
+        """As Python has it, and so aiokafka."""
+        with pytest.raises(TypeError, match=f"`{name}` is no keyword of AIOKafkaProducer: {remedy}"):
+            translate_aio(**{name: 3})
 
     @pytest.mark.parametrize(
         ("configs", "delivery", "block"),

@@ -112,6 +112,8 @@ pub struct Config {
     pub rebootstrap_trigger: Option<Duration>,
     /// `metadata.cluster.check.enable`, unless `metadata.recovery.strategy=none`.
     pub cluster_check: bool,
+    /// `allow.auto.create.topics`.
+    pub allow_auto_create_topics: bool,
     /// `enable.metrics.push`; off where the feature `telemetry` is.
     pub enable_metrics_push: bool,
     /// `metrics.sample.window.ms`.
@@ -260,6 +262,7 @@ impl Config {
             rebootstrap_trigger: rebootstraps
                 .then(|| checked.duration("metadata.recovery.rebootstrap.trigger.ms")),
             cluster_check: checked.boolean("metadata.cluster.check.enable") && rebootstraps,
+            allow_auto_create_topics: checked.boolean("allow.auto.create.topics"),
             enable_metrics_push: checked.boolean("enable.metrics.push")
                 && cfg!(feature = "telemetry"),
             metrics_sample_window: checked.duration("metrics.sample.window.ms"),

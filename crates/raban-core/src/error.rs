@@ -1,6 +1,7 @@
 //! Why a record failed, what stood in its way, and whether it may be in the log all the same.
 
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +73,13 @@ impl ProduceError {
     /// that wasn't accepted.
     pub fn trail(&self) -> &Trail {
         &self.0.trail
+    }
+
+    /// Whether both are of one topic, and of a kind.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.topic() == other.topic()
+            && self.may_have_been_written() == other.may_have_been_written()
+            && discriminant(self.kind()) == discriminant(other.kind())
     }
 
     pub(crate) fn shared_trail(&self) -> Arc<Trail> {
@@ -459,8 +467,8 @@ pub enum Cause {
 fn hint(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
-            "the topic doesn't exist and the broker doesn't create topics by itself \
-             (auto.create.topics.enable); create it, or correct the name"
+            "the topic doesn't exist and isn't created by itself (auto.create.topics.enable of the broker, \
+             allow.auto.create.topics of the producer); create it, or correct the name"
         }
         other => other.message(),
     }

@@ -24,11 +24,16 @@ pub enum Level {
 #[non_exhaustive]
 pub enum Event {
     /// Records failed whose [`Delivery`](crate::Delivery) nobody holds.
-    #[error("{records} records failed whose outcome nobody awaits: {error}")]
+    #[error(
+        "{records} records failed whose outcome nobody awaits{}: {error}",
+        if *batches > 1 { format!(", in {batches} batches; the first of them") } else { String::new() }
+    )]
     UnobservedFailure {
         /// How many.
-        records: u32,
-        /// Why.
+        records: u64,
+        /// In how many batches that failed one after the other.
+        batches: u32,
+        /// Why the first of them did.
         error: ProduceError,
     },
     /// A connection came about and the broker's versions are known.

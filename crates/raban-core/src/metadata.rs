@@ -128,7 +128,7 @@ impl Metadata {
         (self.version > 0).then(|| (self.refreshed + config.metadata_max_age).max(self.not_before))
     }
 
-    pub(crate) fn ask(&mut self, newest_version: i16) -> MetadataRequest {
+    pub(crate) fn ask(&mut self, config: &Config, newest_version: i16) -> MetadataRequest {
         self.asked = true;
         self.wanted = false;
         let topics = self
@@ -144,7 +144,8 @@ impl Metadata {
         debug_assert!(newest_version > 0 || !topics.is_empty());
         MetadataRequest {
             topics: Some(topics),
-            allow_auto_topic_creation: true,
+            // Before version 4 the request can't forbid it.
+            allow_auto_topic_creation: config.allow_auto_create_topics || newest_version < 4,
             ..MetadataRequest::default()
         }
     }

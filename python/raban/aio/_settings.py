@@ -200,12 +200,11 @@ def translate_aio(**configs: Any) -> Translated:
     `acks` may be UNSET, which is the same as not given.
 
     Raises:
-        ValueError: a keyword doesn't exist, its value is invalid, or `acks` contradicts
-            `enable_idempotence`.
-        TypeError: a serializer or the partitioner can't be called.
+        ValueError: a value is invalid, or `acks` contradicts `enable_idempotence`.
+        TypeError: a keyword doesn't exist, or a serializer or the partitioner can't be called.
         KafkaConfigurationError: raban can't do what a keyword asks for.
     """
-    reject(configs, TABLE, "AIOKafkaProducer")
+    reject(configs, TABLE, "AIOKafkaProducer", unknown_error=TypeError)
     warnings = warnings_of(configs, TABLE)
     config = {row.name: row.in_force for row in TABLE} | configs
     if configs.get("client_id") is None:

@@ -29,7 +29,8 @@ class AIOKafkaProducer(_raban.AsyncProducer):
     Nothing is connected before `start`.
 
     Raises:
-        ValueError: for an unknown keyword, or a value out of its range.
+        TypeError: for an unknown keyword.
+        ValueError: for a value out of its range.
         KafkaConfigurationError: for what raban doesn't have yet: TLS, SASL, transactions.
     """
 
@@ -169,7 +170,7 @@ class AIOKafkaProducer(_raban.AsyncProducer):
 
         The future is of the batch's first record. The records go to the partition one behind the
         other, in one batch or more as ``max_batch_size`` has it; if one of them fails, so does the
-        future.
+        future. Of a batch without records nothing is sent, and the future's result is None.
         """
         self._check_open()
         return await self._send_batch(batch, topic, partition)

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use raban::{ProduceError, Topic};
@@ -74,15 +73,10 @@ impl BatchBuilder {
     }
 
     /// What is in it; nothing is added any more.
-    pub(super) fn close_for_send(&self) -> PyResult<Arc<Filled>> {
+    pub(super) fn close_for_send(&self) -> Arc<Filled> {
         let mut state = lock(&self.state);
-        if state.filled.records.is_empty() {
-            return Err(PyValueError::new_err(
-                "the batch is empty: append a record to it first",
-            ));
-        }
         state.closed = true;
-        Ok(Arc::clone(&state.filled))
+        Arc::clone(&state.filled)
     }
 }
 
@@ -221,7 +215,8 @@ impl<'f> Iterator for RecordsOf<'f> {
     }
 }
 
-/// Has all records of a batch accepted, one behind the other; resolves to a future of where the first one is. It fails if one of them does.
+/// Has all records of a batch accepted, one behind the other; resolves to a future of where the first one is, None without records. It
+/// fails if one of them does.
 pub(super) fn send(
     started: &Arc<Started>,
     py: Python<'_>,
@@ -231,7 +226,10 @@ pub(super) fn send(
 ) -> PyResult<Py<PyAny>> {
     let this = Arc::clone(started);
     ops::submit(started, py, async move {
-        let (first, rest) = filled.records.split_first().expect("it isn't empty");
+        let Some((first, rest)) = filled.records.split_first() else {
+            let nowhere = async { told(|py| Ok(py.None())) };
+            return told(move |py| ops::submit(&this, py, nowhere));
+        };
         let first = match filled.record(first, &topic, partition).enqueue().await {
             Ok(first) => first,
             Err(error) => return told(move |py| Err(this.core.failures.enqueue(py, &error))),

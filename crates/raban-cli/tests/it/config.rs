@@ -21,6 +21,7 @@ fn lists_all_settings_or_some() {
     let dir = tempdir().unwrap();
     let all = raban(dir.path(), &["config", "--format", "json"], "").json();
     let own = [
+        "allow.auto.create.topics",
         "batch.growth.enable",
         "in.doubt.policy",
         "statistics.interval.ms",

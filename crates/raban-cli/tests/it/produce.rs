@@ -425,5 +425,5 @@ fn an_answer_that_never_comes_leaves_a_record_in_doubt() {
             .contains("the record may be in the log all the same"),
         "{run:?}"
     );
-    assert!(run.stderr.ends_with("failed: 1, in doubt: 1\n"), "{run:?}");
+    assert!(run.stderr.contains("failed: 1, in doubt: 1\n"), "{run:?}");
 }

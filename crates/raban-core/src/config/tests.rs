@@ -102,6 +102,7 @@ mod table {
         assert_eq!(
             own,
             [
+                "allow.auto.create.topics",
                 "batch.growth.enable",
                 "in.doubt.policy",
                 "statistics.interval.ms"

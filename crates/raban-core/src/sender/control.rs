@@ -126,7 +126,7 @@ impl Sender {
         let connection = self.connections.get_mut(&conn).expect("it is ready");
         match connection.version::<MetadataRequest>(i16::MAX) {
             Ok(version) => {
-                let request = self.metadata.ask(version);
+                let request = self.metadata.ask(&self.config, version);
                 let deadline = now + self.config.request_timeout;
                 let client_id = &self.client_id;
                 let frame = connection.send(

@@ -161,12 +161,29 @@ impl Sender {
         };
         let spent = self.accumulator.settle(self.now.instant, batch, settled);
         if let Some(error) = error.filter(|_| spent.unobserved > 0) {
-            self.event(Event::UnobservedFailure {
-                records: spent.unobserved,
-                error,
-            });
+            self.tell_unobserved(spent.unobserved, error);
         }
         spent
+    }
+
+    /// One line for all that fail at once, as when the producer closes.
+    fn tell_unobserved(&mut self, count: u32, why: ProduceError) {
+        if let Some(Event::UnobservedFailure {
+            records,
+            batches,
+            error,
+        }) = self.events.back_mut()
+            && error.is_like(&why)
+        {
+            *records += u64::from(count);
+            *batches += 1;
+            return;
+        }
+        self.event(Event::UnobservedFailure {
+            records: u64::from(count),
+            batches: 1,
+            error: why,
+        });
     }
 
     /// Gives a batch's records their failure at once.

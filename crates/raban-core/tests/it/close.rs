@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use raban_core::{EnqueueWait, ErrorKind, NewRecord};
+use raban_core::{EnqueueWait, ErrorKind, Event, NewRecord};
 use raban_protocol::error_code::ErrorCode;
 
 use crate::harness::{Harness, poll};
@@ -47,6 +47,35 @@ fn what_isn_t_done_in_time_fails_and_says_whether_it_may_be_written() {
     assert!(!error.may_have_been_written());
     let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
+}
+
+#[test]
+fn failures_that_nobody_awaits_are_one_event() {
+    let mut harness = Harness::new(&[
+        ("batch.size", "0"),
+        ("max.in.flight.requests.per.connection", "1"),
+    ]);
+    drop(harness.send("sent"));
+    harness.run();
+    for value in ["a", "b", "c"] {
+        drop(harness.send(value));
+    }
+    let mut close = harness.accumulator.close(harness.now, Duration::ZERO);
+    harness.advance(Duration::from_millis(1));
+    assert!(poll(&mut close).is_ready());
+    let told: Vec<_> = harness
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::UnobservedFailure { .. }))
+        .map(ToString::to_string)
+        .collect();
+    let [in_doubt, unsent] = &told[..] else {
+        panic!("{told:#?}")
+    };
+    assert!(in_doubt.starts_with("1 records failed whose outcome nobody awaits: "));
+    let unsent_are =
+        "3 records failed whose outcome nobody awaits, in 3 batches; the first of them: ";
+    assert!(unsent.starts_with(unsent_are), "{unsent}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use raban_core::config::Settings;
 use raban_core::{
     Accumulator, Action, CloseReason, Config, ConnectError, ConnectionId, Delivery, EnqueueError,
-    EnqueueWait, Instant, Metrics, NewRecord, Now, Sender, Topic,
+    EnqueueWait, Event, Instant, Metrics, NewRecord, Now, Sender, Topic,
 };
 use raban_protocol::api::{ApiKey, Message, Request};
 use raban_protocol::error_code::ErrorCode;
@@ -134,6 +134,8 @@ pub(crate) struct Harness {
     pub(crate) asked_topics: Vec<Vec<String>>,
     /// Requests about batches in doubt, by name.
     pub(crate) questions: Vec<ApiKey>,
+    /// What is worth a line in a log.
+    pub(crate) events: Vec<Event>,
     hosts: BTreeMap<ConnectionId, String>,
     /// Answers by connection and correlation id, behind those of earlier Produce requests.
     answers: VecDeque<(ConnectionId, i32, Bytes)>,
@@ -207,6 +209,7 @@ impl Harness {
             canonical: Vec::new(),
             asked_topics: Vec::new(),
             questions: Vec::new(),
+            events: Vec::new(),
             hosts: BTreeMap::new(),
             answers: VecDeque::new(),
             producer_ids: Vec::new(),
@@ -302,7 +305,9 @@ impl Harness {
                 Action::Close { conn } => self.connections.retain(|open| *open != conn),
             }
         }
-        while self.sender.poll_event().is_some() {}
+        while let Some(event) = self.sender.poll_event() {
+            self.events.push(event);
+        }
     }
 
     /// Turns the clock, stopping at each timeout on the way.

@@ -1,9 +1,11 @@
 //! The admin client, and the embedded brokers that settings name.
 
+use std::time::Duration;
+
 use raban::embedded::Broker;
 use raban::{Admin, AdminError, ErrorCode, NewTopic, Producer, Record};
 
-use crate::support::{broker, producer, read_all};
+use crate::support::{broker, builder, producer, read_all};
 
 #[test]
 fn a_topic_is_created_described_listed_and_deleted() {
@@ -44,6 +46,27 @@ fn a_topic_is_created_described_listed_and_deleted() {
         ]
     );
     admin.delete_topic("b").unwrap();
+    assert_eq!(admin.list_topics().unwrap().len(), 1);
+}
+
+#[test]
+fn a_missing_topic_is_created_unless_that_is_not_allowed() {
+    let broker = broker();
+    let careful = builder(&broker)
+        .set("allow.auto.create.topics", "false")
+        .max_block(Duration::from_millis(300))
+        .build()
+        .unwrap()
+        .blocking();
+    let error = careful.enqueue(Record::to("ordres")).unwrap_err();
+    assert!(error.to_string().contains("correct the name"), "{error}");
+    let admin = Admin::new(broker.bootstrap_servers()).unwrap().blocking();
+    assert_eq!(admin.list_topics().unwrap(), []);
+    producer(&broker)
+        .blocking()
+        .send(Record::to("orders"))
+        .unwrap();
+    careful.send(Record::to("orders")).unwrap();
     assert_eq!(admin.list_topics().unwrap().len(), 1);
 }
 

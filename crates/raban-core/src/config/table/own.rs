@@ -5,6 +5,10 @@ use crate::config::setting::SettingType::{Boolean, Long, String};
 use crate::config::setting::{Setting, Valid};
 
 pub(super) const ROWS: &[Setting] = &[
+    Setting::new("allow.auto.create.topics", Boolean, Some("true"), Low).doc(
+        "Whether brokers that create missing topics by themselves (auto.create.topics.enable) may do so for a record. \
+         Kafka's consumer has the same setting; its producer always allows it.",
+    ),
     Setting::new("batch.growth.enable", Boolean, Some("true"), Medium).doc(
         "Whether a full batch takes further records while it could not be sent: behind an earlier batch of its \
          partition that waits for the broker. It grows up to a quarter of max.request.size, a sixteenth of \

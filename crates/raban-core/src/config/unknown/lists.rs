@@ -20,7 +20,6 @@ const ENCODING: &str = "only the command `raban produce` obeys such settings, in
                         takes the serializer `Text`";
 
 pub(super) const CONSUMER: &[&str] = &[
-    "allow.auto.create.topics",
     "auto.commit.interval.ms",
     "auto.offset.reset",
     "check.crcs",
