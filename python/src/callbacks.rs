@@ -10,6 +10,8 @@ use std::task::{Poll, Waker};
 use std::thread::JoinHandle;
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
 
 use crate::future::RecordFuture;
 use crate::outbox::Outbox;
@@ -38,9 +40,13 @@ struct Shared {
     outbox: Outbox<Py<RecordFuture>>,
     bell: Arc<ThreadBell>,
     passes: Mutex<Passes>,
+    methods: Mutex<Methods>,
     /// The thread has ended, and others call what still comes.
     gone: AtomicBool,
 }
+
+/// The latest methods to be called: mostly one for what is delivered, and one for what fails.
+type Methods = [Option<Py<PyAny>>; 2];
 
 /// Passes over what is to be called, for those who wait for one.
 #[derive(Default)]
@@ -74,6 +80,7 @@ impl Callbacks {
                 outbox: Outbox::new(Arc::clone(&bell) as Arc<dyn Bell>),
                 bell,
                 passes: Mutex::default(),
+                methods: Mutex::default(),
                 gone: AtomicBool::new(false),
             }),
             thread: Mutex::default(),
@@ -109,6 +116,43 @@ impl Callbacks {
         *thread = Some(started.spawn(run)?);
         self.begun.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// The function, to be held until it is called.
+    ///
+    /// Each look at an object's method makes a new object, which Python's garbage collector would go through as long as it is
+    /// held. So records share those that are the same.
+    pub(crate) fn share(&self, function: Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        static METHOD: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let py = function.py();
+        if !function
+            .get_type()
+            .is(METHOD.import(py, "types", "MethodType")?)
+        {
+            return Ok(function.unbind());
+        }
+        let methods = &self.shared.methods;
+        // Compared without the lock, for that may call Python's code.
+        let known = lock(methods)
+            .each_ref()
+            .map(|method| method.as_ref().map(|m| m.clone_ref(py)));
+        for method in known.into_iter().flatten() {
+            if function.eq(&method)? {
+                return Ok(method);
+            }
+        }
+        let method = function.unbind();
+        let mut methods = lock(methods);
+        methods.rotate_right(1);
+        let forgotten = methods[0].replace(method.clone_ref(py));
+        drop(methods);
+        drop(forgotten);
+        Ok(method)
+    }
+
+    /// To be called after functions that were shared were called at once.
+    pub(crate) fn called_at_once(&self) {
+        self.shared.forget_methods();
     }
 
     /// How many records wait to be told of.
@@ -251,11 +295,23 @@ impl Shared {
             });
             self.wake_all();
         }
-        Python::try_attach(|_| drop(settled));
+        Python::try_attach(|_| {
+            drop(settled);
+            self.forget_methods();
+        });
         let mut passes = lock(&self.passes);
         passes.ended = passes.ended.max(pass);
         drop(passes);
         self.wake_all();
+    }
+
+    /// Lets go of shared methods, and the application's objects, once nothing is to be called.
+    fn forget_methods(&self) {
+        if self.outbox.len() == 0 {
+            let forgotten = std::mem::take(&mut *lock(&self.methods));
+            // Without the lock: the objects may go with them.
+            drop(forgotten);
+        }
     }
 
     fn wake_all(&self) {

@@ -261,6 +261,7 @@ impl RecordFuture {
                 return Ok(());
             }
         };
+        this.callbacks.called_at_once();
         let outcome = this.outcome(py)?.expect("it is settled");
         for call in at_once {
             if let Some(error) = call.call(py, &outcome)?
@@ -297,15 +298,15 @@ fn partial<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Py<PyAny>> {
+) -> PyResult<Bound<'py, PyAny>> {
     if args.is_empty() && kwargs.is_none() {
-        return Ok(function.clone().unbind());
+        return Ok(function.clone());
     }
     let py = function.py();
     let mut all = vec![function.clone()];
     all.extend(args.iter());
     let partial = py.import("functools")?.getattr("partial")?;
-    Ok(partial.call(PyTuple::new(py, all)?, kwargs)?.unbind())
+    partial.call(PyTuple::new(py, all)?, kwargs)
 }
 
 #[pymethods]
@@ -392,7 +393,11 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = ToCall::Callback(partial(function, args, kwargs)?);
+        let call = slf
+            .get()
+            .callbacks
+            .share(partial(function, args, kwargs)?)?;
+        let call = ToCall::Callback(call);
         Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
@@ -405,7 +410,11 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = ToCall::Errback(partial(function, args, kwargs)?);
+        let call = slf
+            .get()
+            .callbacks
+            .share(partial(function, args, kwargs)?)?;
+        let call = ToCall::Errback(call);
         Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
@@ -418,7 +427,10 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = partial(function, args, kwargs)?;
+        let call = slf
+            .get()
+            .callbacks
+            .share(partial(function, args, kwargs)?)?;
         let callback = ToCall::Callback(call.clone_ref(slf.py()));
         Self::add(slf, [Some(callback), Some(ToCall::Errback(call))])?;
         Ok(slf.clone())

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import warnings
+import weakref
 from typing import Any
 
 import pytest
@@ -400,6 +401,44 @@ def test_callbacks_of_many_batches_come_in_order(
     gate.let_go()
     producer.close()
     assert called == list(range(3000))
+
+
+def test_methods_are_called_on_their_own_objects_which_arent_held(
+    broker: EmbeddedBroker, gate: Gate, start: Start
+) -> None:
+    class Counter:
+        def __init__(self) -> None:
+            self.told = [0, 0]
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 1
+
+        def delivered(self, _: object) -> None:
+            self.told[0] += 1
+
+        def failed(self, _: object) -> None:
+            self.told[1] += 1
+
+    producer = start(gate)
+    counters = [Counter(), Counter(), Counter()]
+    gate.hold_answers()
+    for number in range(300):
+        counter = counters[number % 3]
+        producer.send("t", b"1").add_callback(counter.delivered).add_errback(counter.failed)
+    gate.let_go()
+    producer.flush()
+    assert [counter.told for counter in counters] == [[100, 0]] * 3
+    # And where the outcome is there already.
+    future = producer.send("t", b"1")
+    future.get()
+    future.add_both(counters[0].delivered)
+    assert counters[0].told == [101, 0]
+    held = [weakref.ref(counter) for counter in counters]
+    del counter, counters
+    assert [reference() for reference in held] == [None] * 3
 
 
 def test_callbacks_run_on_one_thread_that_isnt_the_senders(

@@ -31,7 +31,7 @@ use raban_protocol::error_code::ErrorCode;
 
 use self::append::Candidate;
 use self::blocked::Blocked;
-pub use self::blocked::EnqueueWait;
+pub use self::blocked::{EnqueueWait, Patience};
 use self::closing::Closing;
 pub use self::closing::{Close, CloseReport, Flush};
 use self::generations::Generations;

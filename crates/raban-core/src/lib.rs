@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 pub use accumulator::{
     Accumulator, ClientInstanceIdError, Close, CloseReport, EnqueueWait, Flush, InstanceIdWait,
-    PartitionInfo, Purge, Topic, TryEnqueueError,
+    PartitionInfo, Patience, Purge, Topic, TryEnqueueError,
 };
 pub use config::Config;
 pub use connection::{CloseReason, ConnectError, ConnectionId};

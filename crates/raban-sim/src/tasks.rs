@@ -219,6 +219,11 @@ impl Tasks {
                 awaited,
                 patience,
             } => {
+                if self.random.chance(250)
+                    && self.send_many(stage, ledger, task, (id, shape.clone(), awaited))
+                {
+                    return State::Ready;
+                }
                 ledger.entry(id, &shape);
                 let give_up_at = patience.map(|patience| now + patience);
                 if let Some(at) = give_up_at {

@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use raban_core::{Deliveries, EnqueueError, ErrorKind, ManyOutcome, NewRecord, ProduceError};
 
 use crate::accept::let_others_run;
 use crate::blocking::block_on;
 use crate::delivery::Delivery;
-use crate::producer::TryEnqueueError;
+use crate::producer::{Shared, TryEnqueueError};
 use crate::serializer::Nullable;
 use crate::topic::{Topic, TopicRecord};
 
-/// Records without an outcome that are held at a time.
+/// Records without an outcome that are held at a time, some more or less.
 const MOST_UNDER_WAY: usize = 1 << 18;
 
 /// Records that are looked at before the next lock: some microseconds of work.
@@ -86,6 +87,8 @@ pub(crate) struct Sending {
     held: usize,
     /// The place of the next record.
     next: usize,
+    /// Records since there was seen to be room.
+    unchecked: usize,
 }
 
 enum Handle {
@@ -98,6 +101,14 @@ impl Handle {
         match self {
             Self::One(delivery) => delivery.is_settled(),
             Self::Many(deliveries) => deliveries.is_settled(),
+        }
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            // It can be asked again.
+            Self::One(delivery) => Pin::new(delivery).poll(cx).map(drop),
+            Self::Many(deliveries) => deliveries.poll_settled(cx),
         }
     }
 }
@@ -129,16 +140,55 @@ impl Sending {
         self.next += count;
     }
 
-    /// Takes in the outcomes that are there, and waits for the older half if it holds too many.
+    /// Takes in the outcomes that are there.
     async fn settle(&mut self) {
-        let most = match self.held {
-            ..MOST_UNDER_WAY => usize::MAX,
-            _ => MOST_UNDER_WAY / 2,
-        };
         while let Some((first, handle)) = self
             .under_way
-            .pop_front_if(|(_, handle)| self.held > most || handle.is_settled())
+            .pop_front_if(|(_, handle)| handle.is_settled())
         {
+            self.settle_one(first, handle).await;
+        }
+    }
+
+    /// To be awaited before `count` more records. Where there is no room for them, waits for the older half of those under way, for
+    /// `max.block.ms` at most. In the line for memory, batches would leave before they are full, and each would wake this task.
+    pub(crate) async fn make_room(
+        &mut self,
+        shared: &Shared,
+        count: usize,
+        waited_in_vain: &mut Option<EnqueueError>,
+    ) {
+        self.unchecked += count;
+        if self.unchecked < CHUNK || waited_in_vain.is_some() {
+            return;
+        }
+        // Not for each record: it takes a lock.
+        self.unchecked = 0;
+        let accumulator = &shared.accumulator;
+        if self.held < MOST_UNDER_WAY && accumulator.has_room() {
+            return;
+        }
+        let most = self.held / 2;
+        let patience = accumulator.patience(shared.clock.now());
+        while self.held > most
+            && let Some((_, handle)) = self.under_way.front_mut()
+        {
+            let settled = poll_fn(|cx| match handle.poll_settled(cx) {
+                Poll::Ready(()) => Poll::Ready(Ok(())),
+                Poll::Pending => accumulator
+                    .poll_patience(cx, shared.clock.now(), &patience)
+                    .map(Err),
+            });
+            if let Err(error) = settled.await {
+                *waited_in_vain = Some(error);
+                return;
+            }
+            self.settle_first().await;
+        }
+    }
+
+    async fn settle_first(&mut self) {
+        if let Some((first, handle)) = self.under_way.pop_front() {
             self.settle_one(first, handle).await;
         }
     }
@@ -173,8 +223,8 @@ impl Sending {
     }
 
     pub(crate) async fn end(mut self) -> SendManyReport {
-        while let Some((first, handle)) = self.under_way.pop_front() {
-            self.settle_one(first, handle).await;
+        while !self.under_way.is_empty() {
+            self.settle_first().await;
         }
         self.report
             .failures
@@ -233,6 +283,10 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
             if chunk.is_empty() {
                 return ManyDeliveries(sending);
             }
+            let shared = &self.producer.shared;
+            sending
+                .make_room(shared, chunk.len(), &mut waited_in_vain)
+                .await;
             let mut rest = chunk.into_iter();
             while !rest.as_slice().is_empty() {
                 let accepted = self.enqueue_at_once(rest.as_slice(), &mut many);

@@ -159,6 +159,9 @@ impl Producer {
         let mut sending = Sending::default();
         let mut waited_in_vain = None;
         for record in records {
+            sending
+                .make_room(&self.shared, 1, &mut waited_in_vain)
+                .await;
             let enqueued = self.enqueue_after(record, &mut waited_in_vain).await;
             sending.took(enqueued).await;
         }

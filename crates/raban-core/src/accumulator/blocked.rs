@@ -13,6 +13,9 @@ use crate::error::{EnqueueError, ErrorKind};
 use crate::record::NewRecord;
 use crate::time::{Clock, Instant, Now};
 
+/// Batches that linger no longer are let fill while a call waits for room.
+const SHORT_LINGER: Duration = Duration::from_millis(100);
+
 /// What a call has to wait for.
 #[derive(Debug)]
 pub(super) enum Blocked {
@@ -64,7 +67,69 @@ impl Drop for Waiting {
     }
 }
 
+/// How long a call that sends many waits for its own records to make room: `max.block.ms` at most.
+#[derive(Debug)]
+pub struct Patience {
+    id: WaitId,
+    since: Instant,
+    deadline: Instant,
+    waits: Arc<Waits>,
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.waits.remove(self.id);
+    }
+}
+
 impl Accumulator {
+    /// Whether there is memory for some more records, so that none of them would wait for it.
+    pub fn has_room(&self) -> bool {
+        // One batch is filled, and another begun.
+        let need = 2 * self.config.batch_size;
+        self.memory.has_room(need.min(self.memory.capacity() / 2))
+    }
+
+    /// Begins to wait. Where they would linger for long, open batches leave at once.
+    pub fn patience(&self, now: Now) -> Patience {
+        if self.config.linger > SHORT_LINGER {
+            self.generations.begin_flush();
+            self.signal.wake();
+        }
+        Patience {
+            id: self.waits.new_id(),
+            since: now.instant,
+            deadline: now.instant + self.config.max_block,
+            waits: Arc::clone(&self.waits),
+        }
+    }
+
+    /// Resolves when the patience has come to its end, to the error of a record that waited for memory in vain.
+    pub fn poll_patience(
+        &self,
+        cx: &mut Context<'_>,
+        now: Now,
+        patience: &Patience,
+    ) -> Poll<EnqueueError> {
+        if now.instant >= patience.deadline {
+            let waited = now.instant - patience.since;
+            return Poll::Ready(self.memory_timed_out(waited));
+        }
+        let Patience { id, deadline, .. } = *patience;
+        if self.waits.register(id, deadline, cx.waker()) {
+            self.signal.wake();
+        }
+        Poll::Pending
+    }
+
+    fn memory_timed_out(&self, waited: Duration) -> EnqueueError {
+        EnqueueError::new(ErrorKind::MemoryTimeout {
+            waited,
+            capacity: self.memory.capacity(),
+            cause: self.trouble(),
+        })
+    }
+
     #[cold]
     fn enqueue_again(
         &self,
@@ -254,19 +319,14 @@ impl Accumulator {
     }
 
     fn timed_out(&self, blocked: &Blocked, topic: &Topic, waited: Duration) -> EnqueueError {
-        let kind = match blocked {
-            Blocked::Memory { .. } => ErrorKind::MemoryTimeout {
-                waited,
-                capacity: self.memory.capacity(),
-                cause: self.trouble(),
-            },
-            _ => ErrorKind::MetadataTimeout {
+        match blocked {
+            Blocked::Memory { .. } => self.memory_timed_out(waited),
+            _ => EnqueueError::new(ErrorKind::MetadataTimeout {
                 topic: Arc::clone(topic.shared_name()),
                 waited,
                 cause: topic.trouble().or_else(|| self.trouble()),
-            },
-        };
-        kind.into()
+            }),
+        }
     }
 }
 

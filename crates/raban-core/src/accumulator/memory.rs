@@ -107,6 +107,13 @@ impl Memory {
         self.capacity - self.state().reserved
     }
 
+    /// Whether so many bytes could be taken now, beside what is needed by those who wait.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        let state = self.state();
+        let ahead = state.moving_line.needs;
+        self.fits(&state, ahead.saturating_add(bytes), Line::Moving)
+    }
+
     /// How many calls wait.
     pub(crate) fn waiting(&self) -> usize {
         let state = self.state();

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::Delivery;
 use super::result::{BatchResult, Decision, NO_SLOT, Part, Settled};
 use crate::error::ProduceError;
 
@@ -60,26 +61,41 @@ impl Deliveries {
         self.batch.decision.get().is_some()
     }
 
+    /// A handle for each of them.
+    pub fn into_each(mut self) -> impl Iterator<Item = Delivery> {
+        let batch = Arc::clone(&self.batch);
+        let indexes = self.first..self.first + std::mem::take(&mut self.count);
+        indexes.map(move |index| Delivery::new(Arc::clone(&batch), index))
+    }
+
+    /// Resolves when there is news of them; until then the task is woken by it.
+    pub fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.is_settled() {
+            if self.batch.register(&mut self.slot, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
     /// What became of them; until then the task is woken by it.
     pub fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<ManyOutcome> {
-        loop {
-            match self.batch.decision.get() {
+        self.poll_settled(cx)
+            .map(|()| match self.batch.decision.get() {
                 Some(Decision::Settled(outcomes)) => {
-                    return Poll::Ready(ManyOutcome::Settled(match &outcomes.settled {
+                    ManyOutcome::Settled(match &outcomes.settled {
                         Settled::Acknowledged { .. } => Ok(()),
                         Settled::Failed(error) => Err(error.clone()),
-                    }));
+                    })
                 }
                 Some(Decision::Split(parts)) => {
                     let parts = self.in_parts(parts).collect();
                     // They are theirs now.
                     self.count = 0;
-                    return Poll::Ready(ManyOutcome::Split(parts));
+                    ManyOutcome::Split(parts)
                 }
-                None if self.batch.register(&mut self.slot, cx.waker()) => return Poll::Pending,
-                None => {}
-            }
-        }
+                None => unreachable!("it was just there"),
+            })
     }
 
     /// The records, by the results that have them now.

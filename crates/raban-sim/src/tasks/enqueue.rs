@@ -1,14 +1,19 @@
 //! A call to enqueue, from its beginning to its outcome.
 
+use std::iter;
 use std::task::{Context, Poll};
 
-use raban_core::{Delivery, EnqueueError, NewRecord, TryEnqueueError};
+use raban_core::{Deliveries, Delivery, EnqueueError, NewRecord, TryEnqueueError};
 
 use super::{Enqueuing, State, Tasks};
 use crate::checkers::promises;
 use crate::content::{Content, RecordId, Shape};
 use crate::ledger::Ledger;
 use crate::stage::Stage;
+use crate::workload::Op;
+
+/// Records that are sent together, at most.
+const MANY: usize = 16;
 
 impl Tasks {
     pub(super) fn poll_enqueue(
@@ -70,6 +75,54 @@ impl Tasks {
                 ledger.refuse(id, None)
             }
         }
+    }
+
+    /// Sends a record together with those behind it to its topic, as many as have nothing to wait for. Whether any was accepted.
+    pub(super) fn send_many(
+        &mut self,
+        stage: &mut Stage,
+        ledger: &mut Ledger,
+        task: usize,
+        first: (RecordId, Shape, bool),
+    ) -> bool {
+        let topic = first.1.topic;
+        let ops = self.tasks[task].ops.as_slice().iter();
+        let behind = ops.map_while(|op| match op {
+            Op::Send {
+                id, shape, awaited, ..
+            } if shape.topic == topic => Some((*id, shape.clone(), *awaited)),
+            _ => None,
+        });
+        let sent: Vec<_> = iter::once(first).chain(behind).take(MANY).collect();
+        let made = |(id, shape, _): &(RecordId, Shape, bool)| {
+            (shape.content(*id), timestamp(stage, shape))
+        };
+        let made: Vec<_> = sent.iter().map(made).collect();
+        let new = sent.iter().zip(&made);
+        let new: Vec<_> = new
+            .map(|((_, shape, _), (content, timestamp))| record(shape, content, *timestamp))
+            .collect();
+        let mut many = Vec::new();
+        let accepted = self.accumulator.enqueue_many(
+            &stage.producer_now(),
+            &self.topics[topic],
+            &new,
+            &mut many,
+        );
+        let deliveries = many.into_iter().flat_map(Deliveries::into_each);
+        for (((id, shape, awaited), (_, timestamp)), delivery) in
+            sent.into_iter().zip(made).zip(deliveries)
+        {
+            ledger.entry(id, &shape);
+            self.called(stage, ledger, task, id, timestamp, awaited, Ok(delivery));
+        }
+        // The first is none of them any more.
+        self.tasks[task]
+            .ops
+            .by_ref()
+            .take(accepted.saturating_sub(1))
+            .for_each(drop);
+        accepted > 0
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call's whole story")]

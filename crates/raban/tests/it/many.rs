@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use raban::embedded::Broker;
-use raban::{ErrorKind, ProducerInterceptor, Record, SendManyReport, Utf8};
+use raban::{
+    Admin, ErrorKind, NewTopic, ProduceError, ProducerInterceptor, Record, SendManyReport, Utf8,
+};
 
 use crate::support::{LONG, broker, builder, producer, read_all};
 
@@ -187,4 +189,76 @@ fn what_would_wait_in_vain_fails_at_once() {
     let report = topic.blocking().send_many(records);
     assert_eq!(failed(&report), (0..200).collect::<Vec<_>>());
     let _ = producer.blocking().close(Duration::ZERO);
+}
+
+#[test]
+fn where_memory_is_short_it_waits_for_its_own_records() {
+    let broker = broker();
+    let producer = builder(&broker).buffer_memory(256 << 10).build().unwrap();
+    let topic = producer.topic("t");
+    producer.blocking().partitions_for("t").unwrap();
+    let value = [b'v'; 100];
+    let records = (0..50_000).map(|_| topic.record(None, &value[..]));
+    assert_eq!(topic.blocking().send_many(records).delivered, 50_000);
+    let waited = producer.metrics().bufferpool_wait_time_ns_total;
+    assert_eq!(waited, 0, "in the line for memory");
+}
+
+#[test]
+fn its_own_records_are_waited_for_no_longer_than_max_block_ms() {
+    let broker = broker();
+    let producer = builder(&broker)
+        .buffer_memory(256 << 10)
+        .max_block(Duration::from_millis(50))
+        .linger(Duration::ZERO)
+        .request_timeout(Duration::from_secs(2))
+        .delivery_timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    let topic = producer.topic("t");
+    producer.blocking().partitions_for("t").unwrap();
+    drop(broker);
+    let value = [b'v'; 100];
+    let records = (0..50_000).map(|_| topic.record(None, &value[..]));
+    let report = topic.blocking().send_many(records);
+    assert_eq!(failed(&report), (0..50_000).collect::<Vec<_>>());
+    let timed_out = |(_, error): &&(usize, ProduceError)| {
+        matches!(error.kind(), ErrorKind::DeliveryTimeout { .. })
+    };
+    let accepted = report.failures.iter().filter(timed_out).count();
+    assert!(accepted * 100 < 256 << 10, "{accepted} at a time");
+    let in_vain = report.failures.last().unwrap();
+    assert!(
+        matches!(in_vain.1.kind(), ErrorKind::MemoryTimeout { .. }),
+        "{in_vain:?}"
+    );
+}
+
+#[test]
+fn what_lingers_leaves_where_memory_is_short() {
+    let broker = broker();
+    let partitions = NewTopic {
+        partitions: Some(6),
+        ..NewTopic::default()
+    };
+    let admin = Admin::new(broker.bootstrap_servers()).unwrap().blocking();
+    admin.create_topic("t", partitions).unwrap();
+    let producer = builder(&broker)
+        .buffer_memory(256 << 10)
+        .batch_size(64 << 10)
+        .max_block(Duration::from_secs(5))
+        .linger(LONG * 10)
+        .delivery_timeout(LONG * 30)
+        .build()
+        .unwrap();
+    let topic = producer.topic("t");
+    // No batch is ever full.
+    let value = [b'v'; 100];
+    let records = (0..3000).map(|i| topic.record(None, &value[..]).partition(i % 6));
+    let since = Instant::now();
+    let accepted = raban::block_on(topic.enqueue_many(records));
+    assert!(since.elapsed() < LONG, "it lingers");
+    producer.blocking().flush().unwrap();
+    let report = accepted.wait();
+    assert_eq!((report.delivered, failed(&report)), (3000, vec![]));
 }
