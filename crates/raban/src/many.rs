@@ -165,7 +165,8 @@ impl Sending {
         // Not for each record: it takes a lock.
         self.unchecked = 0;
         let accumulator = &shared.accumulator;
-        if self.held < MOST_UNDER_WAY && accumulator.has_room() {
+        let has_room = || self.held < MOST_UNDER_WAY && accumulator.has_room();
+        if self.held == 0 || has_room() {
             return;
         }
         let most = self.held / 2;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -10,6 +11,9 @@ use tokio::task::JoinSet;
 
 use super::state::State;
 use super::{Accepting, connection};
+
+/// How long a port may stay taken by others.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a proxy's owner asks of its thread.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ impl Listener {
         state: Arc<State>,
         commands: UnboundedReceiver<Command>,
     ) -> io::Result<Self> {
-        let socket = Some(TcpListener::bind(address).await?);
+        let socket = Some(bind(address).await?);
         let accepting = Accepting::Forward;
         let connections = JoinSet::new();
         Ok(Self {
@@ -73,7 +77,7 @@ impl Listener {
         match accepting {
             Accepting::Refuse => self.close()?,
             Accepting::Forward | Accepting::Stall if self.socket.is_none() => {
-                self.socket = Some(TcpListener::bind(self.address).await?);
+                self.socket = Some(bind(self.address).await?);
             }
             Accepting::Forward | Accepting::Stall => {}
         }
@@ -101,6 +105,20 @@ impl Listener {
     fn serve(&mut self, client: TcpStream) {
         self.connections
             .spawn(connection::serve(client, Arc::clone(&self.state)));
+    }
+}
+
+/// The port is the proxy's alone. But a process that was forked while a listener on it was open has that, too, until it runs a
+/// program of its own.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            bound => return bound,
+        }
     }
 }
 
