@@ -86,7 +86,7 @@ impl Accumulator {
     /// Whether there is memory for some more records, so that none of them would wait for it.
     pub fn has_room(&self) -> bool {
         // One batch is filled, and another begun.
-        let need = 2 * self.config.batch_size;
+        let need = self.config.batch_size.saturating_mul(2);
         self.memory.has_room(need.min(self.memory.capacity() / 2))
     }
 
