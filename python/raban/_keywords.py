@@ -276,22 +276,23 @@ def bootstrap_servers(name: str, value: Any) -> str:
         entries = list(value)
     else:
         entries = []
-    servers: list[str | None] = []
+    valid = "'host:port', or a list of such, or of (host, port); the port, if left out, is 9092"
+    wrong = invalid(name, value, valid)
+    servers: list[str] = []
     for entry in entries:
         if _is_pair(entry):
-            servers.append(_server(f"{_bracketed(entry[0])}:{entry[1]}"))
+            servers.append(_server(f"{_bracketed(entry[0])}:{entry[1]}", wrong))
         elif not isinstance(entry, str):
-            servers.append(None)
+            raise wrong
         elif entry.strip().startswith("embedded:"):
             servers.append(entry.strip())
         else:
             # A str in a list may itself have commas, as a variable of the environment does.
-            servers += [_server(part.strip()) for part in entry.split(",") if part.strip()]
-    good = [server for server in servers if server is not None]
-    if not good or len(good) < len(servers):
-        valid = "'host:port', or a list of such, or of (host, port); the port, if left out, is 9092"
-        raise invalid(name, value, valid)
-    return ",".join(good)
+            parts = (part.strip() for part in entry.split(","))
+            servers += [_server(part, wrong) for part in parts if part]
+    if not servers:
+        raise wrong
+    return ",".join(servers)
 
 
 def _is_pair(value: Any) -> bool:
@@ -301,15 +302,15 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value[0], str) and isinstance(value[1], int)
 
 
-def _server(entry: str) -> str | None:
-    """The entry with a port, None if the port is no number of one; whether the host is good, raban tells."""
+def _server(entry: str, wrong: ValueError) -> str:
+    """The entry with a port; raises `wrong` if that isn't one. Whether the host is good, raban tells."""
     scheme, separator, address = entry.rpartition("://")
     address = _bracketed(address)
     port = re.search(r":([^\]]*)$", address)
     if port is None:
         address = f"{address}:9092"
     elif not re.fullmatch(r"[0-9]{1,5}", port[1]) or not 0 < int(port[1]) < 65536:
-        return None
+        raise wrong
     return f"{scheme}{separator}{address}"
 
 

@@ -245,6 +245,16 @@ impl RecordFuture {
         }
     }
 
+    /// What is to be held of a function until it is called.
+    fn call_later(
+        &self,
+        function: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        self.callbacks.share(partial(function, args, kwargs)?)
+    }
+
     fn add(slf: &Bound<'_, Self>, calls: [Option<ToCall>; 2]) -> PyResult<()> {
         let _inside = Inside::enter(slf.py());
         let (py, this) = (slf.py(), slf.get());
@@ -393,11 +403,7 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = slf
-            .get()
-            .callbacks
-            .share(partial(function, args, kwargs)?)?;
-        let call = ToCall::Callback(call);
+        let call = ToCall::Callback(slf.get().call_later(function, args, kwargs)?);
         Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
@@ -410,11 +416,7 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = slf
-            .get()
-            .callbacks
-            .share(partial(function, args, kwargs)?)?;
-        let call = ToCall::Errback(call);
+        let call = ToCall::Errback(slf.get().call_later(function, args, kwargs)?);
         Self::add(slf, [Some(call), None])?;
         Ok(slf.clone())
     }
@@ -427,10 +429,7 @@ impl RecordFuture {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let call = slf
-            .get()
-            .callbacks
-            .share(partial(function, args, kwargs)?)?;
+        let call = slf.get().call_later(function, args, kwargs)?;
         let callback = ToCall::Callback(call.clone_ref(slf.py()));
         Self::add(slf, [Some(callback), Some(ToCall::Errback(call))])?;
         Ok(slf.clone())

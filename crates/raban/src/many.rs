@@ -170,7 +170,7 @@ impl Sending {
             return;
         }
         let most = self.held / 2;
-        let patience = accumulator.patience(shared.clock.now());
+        let patience = accumulator.wait_for_room(shared.clock.now());
         while self.held > most
             && let Some((_, handle)) = self.under_way.front_mut()
         {
@@ -184,13 +184,9 @@ impl Sending {
                 *waited_in_vain = Some(error);
                 return;
             }
-            self.settle_first().await;
-        }
-    }
-
-    async fn settle_first(&mut self) {
-        if let Some((first, handle)) = self.under_way.pop_front() {
-            self.settle_one(first, handle).await;
+            if let Some((first, handle)) = self.under_way.pop_front() {
+                self.settle_one(first, handle).await;
+            }
         }
     }
 
@@ -224,8 +220,8 @@ impl Sending {
     }
 
     pub(crate) async fn end(mut self) -> SendManyReport {
-        while !self.under_way.is_empty() {
-            self.settle_first().await;
+        while let Some((first, handle)) = self.under_way.pop_front() {
+            self.settle_one(first, handle).await;
         }
         self.report
             .failures

@@ -47,33 +47,41 @@ pub struct EnqueueWait {
 
 #[derive(Debug)]
 struct Waiting {
-    id: WaitId,
-    since: Instant,
+    patience: Patience,
     /// When it came to wait for memory, with the metadata known.
     for_memory_since: Option<Instant>,
-    deadline: Instant,
     /// The view of the topic seen first, when the call named a partition beyond it.
     seen_version: Option<u64>,
     topic: Arc<Topic>,
-    waits: Arc<Waits>,
     memory: Arc<Memory>,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.topic.forget(self.id);
-        self.waits.remove(self.id);
-        self.memory.leave(self.id);
+        self.topic.forget(self.patience.id);
+        self.memory.leave(self.patience.id);
     }
 }
 
-/// How long a call that sends many waits for its own records to make room: `max.block.ms` at most.
+/// How long a call waits: `max.block.ms` at most.
 #[derive(Debug)]
 pub struct Patience {
     id: WaitId,
     since: Instant,
     deadline: Instant,
     waits: Arc<Waits>,
+}
+
+impl Patience {
+    /// How long it was, if it has come to its end.
+    fn ended(&self, now: Instant) -> Option<Duration> {
+        (now >= self.deadline).then(|| now - self.since)
+    }
+
+    /// Has the task woken by what it waits for, and at the end; true if the driver must set its timer anew.
+    fn register(&self, cx: &Context<'_>) -> bool {
+        self.waits.register(self.id, self.deadline, cx.waker())
+    }
 }
 
 impl Drop for Patience {
@@ -90,12 +98,16 @@ impl Accumulator {
         self.memory.has_room(need.min(self.memory.capacity() / 2))
     }
 
-    /// Begins to wait. Where they would linger for long, open batches leave at once.
-    pub fn patience(&self, now: Now) -> Patience {
+    /// Begins to wait for records that were accepted. Where they would linger for long, open batches leave at once.
+    pub fn wait_for_room(&self, now: Now) -> Patience {
         if self.config.linger > SHORT_LINGER {
             self.generations.begin_flush();
             self.signal.wake();
         }
+        self.patience(now)
+    }
+
+    fn patience(&self, now: Now) -> Patience {
         Patience {
             id: self.waits.new_id(),
             since: now.instant,
@@ -111,12 +123,10 @@ impl Accumulator {
         now: Now,
         patience: &Patience,
     ) -> Poll<EnqueueError> {
-        if now.instant >= patience.deadline {
-            let waited = now.instant - patience.since;
+        if let Some(waited) = patience.ended(now.instant) {
             return Poll::Ready(self.memory_timed_out(waited));
         }
-        let Patience { id, deadline, .. } = *patience;
-        if self.waits.register(id, deadline, cx.waker()) {
+        if patience.register(cx) {
             self.signal.wake();
         }
         Poll::Pending
@@ -153,7 +163,7 @@ impl Accumulator {
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let call = wait.waiting.as_ref().map(|waiting| waiting.id);
+        let call = wait.waiting.as_ref().map(|waiting| waiting.patience.id);
         match self.enqueue(clock, topic, record, call, &mut wait.chosen) {
             Ok(delivery) if call.is_none() => {
                 wait.chosen = None;
@@ -193,7 +203,7 @@ impl Accumulator {
     fn note_wait(&self, now: Instant, waiting: &Waiting, in_vain: bool) {
         let for_metadata_until = waiting.for_memory_since.unwrap_or(now);
         self.recorder
-            .waited_for_metadata(for_metadata_until - waiting.since);
+            .waited_for_metadata(for_metadata_until - waiting.patience.since);
         if let Some(since) = waiting.for_memory_since {
             self.recorder.waited_for_memory(now, now - since, in_vain);
         }
@@ -212,27 +222,24 @@ impl Accumulator {
         if matches!(blocked, Blocked::Memory { .. }) {
             waiting.for_memory_since.get_or_insert(now.instant);
         }
-        if now.instant >= waiting.deadline {
-            let waited = now.instant - waiting.since;
+        if let Some(waited) = waiting.patience.ended(now.instant) {
             return Poll::Ready(Err(self.timed_out(blocked, topic, waited)));
         }
         if let Some(error) = judge_partition(blocked, topic, record, waiting) {
             return Poll::Ready(Err(error));
         }
-        if self
-            .waits
-            .register(waiting.id, waiting.deadline, cx.waker())
-        {
+        if waiting.patience.register(cx) {
             self.signal.wake();
         }
-        self.join(waiting.id, topic, blocked);
+        let id = waiting.patience.id;
+        self.join(id, topic, blocked);
         // Once more, now that a change would wake the call: one may have come in between.
-        let tried = self.enqueue_again(now, topic, record, waiting.id, &mut wait.chosen);
+        let tried = self.enqueue_again(now, topic, record, id, &mut wait.chosen);
         match tried.map_err(|blocked| *blocked) {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
             Err(blocked) => {
-                self.join(waiting.id, topic, &blocked);
+                self.join(id, topic, &blocked);
                 Poll::Pending
             }
         }
@@ -262,13 +269,11 @@ impl Accumulator {
         if outcome.is_none() {
             let blocked = Blocked::Metadata { newer_than: 0 };
             let waiting = self.waiting(now, topic, &mut wait.waiting);
-            if now.instant >= waiting.deadline {
-                let waited = now.instant - waiting.since;
+            if let Some(waited) = waiting.patience.ended(now.instant) {
                 outcome = Some(Err(self.timed_out(&blocked, topic, waited)));
             } else {
-                self.waits
-                    .register(waiting.id, waiting.deadline, cx.waker());
-                self.join(waiting.id, topic, &blocked);
+                waiting.patience.register(cx);
+                self.join(waiting.patience.id, topic, &blocked);
                 outcome = known();
             }
         }
@@ -291,13 +296,10 @@ impl Accumulator {
     ) -> &'a mut Waiting {
         waiting.get_or_insert_with(|| {
             Box::new(Waiting {
-                id: self.waits.new_id(),
-                since: now.instant,
+                patience: self.patience(now),
                 for_memory_since: None,
-                deadline: now.instant + self.config.max_block,
                 seen_version: None,
                 topic: Arc::clone(topic),
-                waits: Arc::clone(&self.waits),
                 memory: Arc::clone(&self.memory),
             })
         })
