@@ -10,6 +10,7 @@ pub(crate) mod closing;
 pub(crate) mod generations;
 mod growth;
 pub(crate) mod instance_id;
+mod lanes;
 mod many;
 pub(crate) mod memory;
 pub(crate) mod partition;
@@ -209,7 +210,7 @@ impl Accumulator {
                 _ => return Err(Blocked::Metadata { newer_than: 0 }.into()),
             };
             let chosen = self.choose(topic, partitions, record, chosen)?;
-            self.append(clock, topic, partitions, &chosen, &candidate, call)
+            self.append(clock, topic, partitions, chosen, &candidate, call)
         })
     }
 

@@ -20,6 +20,7 @@ mod growth;
 #[allow(dead_code, reason = "not all that the other tests need is needed here")]
 #[path = "../tests/it/harness.rs"]
 mod harness;
+mod lanes;
 mod many;
 mod memory;
 mod signal;
@@ -99,16 +100,17 @@ impl App {
         (app, thread::spawn(move || drive(harness, most)))
     }
 
-    fn enqueue(&self, partition: i32, value: &str) -> Result<Delivery, EnqueueError> {
+    /// `None`: the sticky partition.
+    fn enqueue(
+        &self,
+        partition: impl Into<Option<i32>>,
+        value: &str,
+    ) -> Result<Delivery, EnqueueError> {
         let mut wait = EnqueueWait::default();
+        let record = record(partition, value);
         block_on(poll_fn(|cx| {
-            self.accumulator.poll_enqueue(
-                cx,
-                &self.now,
-                &self.topic,
-                &record(partition, value),
-                &mut wait,
-            )
+            self.accumulator
+                .poll_enqueue(cx, &self.now, &self.topic, &record, &mut wait)
         }))
     }
 
@@ -132,9 +134,9 @@ impl App {
     }
 }
 
-fn record(partition: i32, value: &str) -> NewRecord<'_> {
+fn record(partition: impl Into<Option<i32>>, value: &str) -> NewRecord<'_> {
     NewRecord {
-        partition: Some(partition),
+        partition: partition.into(),
         value: Some(value.as_bytes()),
         ..NewRecord::default()
     }

@@ -3,11 +3,15 @@
 
 #[cfg(not(all(test, raban_shuttle)))]
 pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, RwLock, atomic};
+#[cfg(not(all(test, raban_shuttle)))]
+pub(crate) use std::thread_local;
 
 #[cfg(all(test, raban_shuttle))]
 pub(crate) use self::shuttled::OnceLock;
 #[cfg(all(test, raban_shuttle))]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, atomic};
+#[cfg(all(test, raban_shuttle))]
+pub(crate) use shuttle::thread_local;
 
 #[cfg(all(test, raban_shuttle))]
 mod shuttled {

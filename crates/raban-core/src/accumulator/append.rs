@@ -8,6 +8,7 @@ use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordRef};
 use super::Accumulator;
 use super::blocked::Blocked;
 use super::choose::Chosen;
+use super::lanes;
 use super::partition::{Partition, PartitionState};
 use super::topic::{Partitions, Topic};
 use super::waits::WaitId;
@@ -97,14 +98,14 @@ impl Accumulator {
         clock: &impl Clock,
         topic: &Topic,
         partitions: &Partitions,
-        chosen: &Chosen<'_>,
+        chosen: Chosen<'_>,
         candidate: &Candidate<'_>,
         call: Option<WaitId>,
     ) -> Result<Delivery, Box<Blocked>> {
+        let (chosen, mut state) = lanes::lock(topic, partitions, chosen);
         let partition = chosen.partition;
         let batch_size = self.batch_limit(topic, partition);
         loop {
-            let mut state = partition.lock();
             if state.open.is_none() {
                 let now = clock.now().instant;
                 self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
@@ -116,10 +117,11 @@ impl Accumulator {
                 state.filled = room.len > batch_size;
                 drop(state);
                 self.seal(clock.now().instant, partition, taken);
+                state = partition.lock();
                 continue;
             }
             let open = state.open.as_mut().expect("opened above");
-            let index = self.put(topic, partitions, chosen, candidate, open, &room);
+            let index = self.put(topic, partitions, &chosen, candidate, open, &room);
             let delivery = Delivery::new(Arc::clone(open.result()), index);
             if room.len >= room.limit {
                 let sealing = state.take_open();
@@ -150,14 +152,9 @@ impl Accumulator {
         } = *room;
         open.largest_record = open.largest_record.max(candidate.most());
         let index = open.append(candidate.timestamp, candidate.record, self.note(candidate));
-        if chosen.sticky {
-            // Another record like it would not fit.
-            let batch_ends = len + bytes > batch_size;
-            let choices = partitions.choices();
-            topic
-                .sticky
-                .took(chosen.partition.index, bytes, batch_ends, choices);
-        }
+        // Another record like it would not fit.
+        let batch_ends = len + bytes > batch_size;
+        lanes::took(topic, partitions, chosen, bytes, batch_ends);
         if len >= batch_size {
             // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
             open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Accumulator;
 use super::blocked::Blocked;
+use super::lanes;
 use super::partition::Partition;
 use super::topic::{Partitions, Topic};
 use crate::error::ErrorKind;
@@ -13,8 +14,8 @@ use crate::record::NewRecord;
 
 pub(super) struct Chosen<'a> {
     pub(super) partition: &'a Arc<Partition>,
-    /// It is the sticky one.
-    pub(super) sticky: bool,
+    /// It is this lane's sticky one.
+    pub(super) lane: Option<usize>,
 }
 
 impl Accumulator {
@@ -59,15 +60,21 @@ impl Accumulator {
         if let Some(index) = index.filter(|index| *index < 0) {
             return Err(invalid(topic, index, count));
         }
-        let sticky = index.is_none();
-        let index = index.unwrap_or_else(|| topic.sticky.partition(partitions.choices()));
+        let (index, lane) = match index {
+            Some(index) => (index, None),
+            None => {
+                let lane = lanes::own();
+                let index = topic.sticky.partition(lane, partitions.choices());
+                (index, Some(lane))
+            }
+        };
         let partition = partitions
             .all
             .get(index as usize)
             .ok_or(Blocked::Metadata {
                 newer_than: partitions.version,
             })?;
-        Ok(Chosen { partition, sticky })
+        Ok(Chosen { partition, lane })
     }
 }
 

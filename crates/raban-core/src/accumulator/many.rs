@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Accumulator;
 use super::append::Candidate;
+use super::lanes;
 use super::partition::{Partition, PartitionState};
 use super::topic::{Partitions, Topic, TopicView};
 use crate::delivery::Deliveries;
@@ -67,19 +68,20 @@ impl Accumulator {
         deliveries: &mut Vec<Deliveries>,
     ) -> Option<()> {
         self.validate(candidate).ok()?;
-        let chosen = self.choose(topic, partitions, record, &mut None).ok()?;
-        let partition = chosen.partition;
+        let mut chosen = self.choose(topic, partitions, record, &mut None).ok()?;
         let Held {
             state, batch_size, ..
         } = match held {
-            Some(held) if Arc::ptr_eq(held.partition, partition) => held,
+            Some(held) if Arc::ptr_eq(held.partition, chosen.partition) => held,
             _ => {
                 // Before the next: there is one lock at a time.
                 *held = None;
+                let (locked, state) = lanes::lock(topic, partitions, chosen);
+                chosen = locked;
                 held.insert(Held {
-                    partition,
-                    state: partition.lock(),
-                    batch_size: self.batch_limit(topic, partition),
+                    partition: chosen.partition,
+                    state,
+                    batch_size: self.batch_limit(topic, chosen.partition),
                 })
             }
         };

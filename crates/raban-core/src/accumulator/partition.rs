@@ -1,7 +1,7 @@
 //! A partition's records before they are sent: one open batch, and sealed ones in order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 
 use super::memory::Line;
 use super::ratio::CompressionRatio;
@@ -92,6 +92,16 @@ impl Partition {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None`: another thread has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, PartitionState>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

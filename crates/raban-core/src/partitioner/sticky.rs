@@ -1,4 +1,6 @@
 //! The sticky choice for records without a key (KIP-794): one partition until it took `batch.size` bytes, then another.
+//!
+//! Threads that come in each other's way have one each: a lane of their own.
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,17 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Bounds, Load, Weights};
 use crate::sync::RwLock;
 
-/// A topic's sticky partition. Unless it is told of their loads, all partitions are equally likely to be the next.
+/// How many sticky partitions a topic may have at a time.
+pub(crate) const LANES: usize = 8;
+
+/// A topic's sticky partitions. Unless it is told of their loads, all partitions are equally likely to be the next.
 #[derive(Debug)]
 pub(crate) struct Sticky {
-    /// Partition in the upper half, bytes it took in the lower; one word, so that no lock is needed.
-    state: AtomicU64,
+    lanes: [Lane; LANES],
     choices: AtomicU64,
     seed: u64,
     switch_after: u32,
     /// Looked at once for a batch's worth of records.
     weights: RwLock<Weights>,
 }
+
+/// Partition in the upper half, bytes it took in the lower; one word, so that no lock is needed. In a cache line that no other
+/// lane's threads write to.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Lane(AtomicU64);
 
 /// What there is to choose from.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +65,7 @@ const NONE: u32 = u32::MAX;
 impl Sticky {
     pub(crate) fn new(seed: u64, batch_size: usize) -> Self {
         Self {
-            state: AtomicU64::new(pack(NONE, 0)),
+            lanes: [const { Lane(AtomicU64::new(pack(NONE, 0))) }; LANES],
             choices: AtomicU64::new(0),
             seed,
             switch_after: u32::try_from(batch_size).unwrap_or(u32::MAX / 4).max(1),
@@ -63,17 +73,18 @@ impl Sticky {
         }
     }
 
-    /// The partition for the next record: the sticky one while it can be chosen.
+    /// The partition for the next record: the lane's sticky one while it can be chosen.
     #[inline]
-    pub(crate) fn partition(&self, choices: Choices<'_>) -> i32 {
-        let state = self.state.load(Ordering::Relaxed);
+    pub(crate) fn partition(&self, lane: usize, choices: Choices<'_>) -> i32 {
+        let lane = &self.lanes[lane].0;
+        let state = lane.load(Ordering::Relaxed);
         let (partition, _) = unpack(state);
         if partition != NONE && choices.has(partition as i32) {
             return partition as i32;
         }
         let chosen = self.choose(choices);
         // A thread that lost the race takes the winner's choice with its next record.
-        let _ = self.state.compare_exchange(
+        let _ = lane.compare_exchange(
             state,
             pack(chosen as u32, 0),
             Ordering::Relaxed,
@@ -83,19 +94,20 @@ impl Sticky {
     }
 
     /// Counts a record of `bytes`, under the lock of its partition. Switches at a batch's end once the partition took `batch.size`
-    /// bytes, and in the midst of one only after twice as many, so that batches aren't cut short.
+    /// bytes, and in the midst of one only after twice as many, so that batches aren't cut short. Returns whether it did.
     #[inline]
     pub(crate) fn took(
         &self,
+        lane: usize,
         partition: i32,
         bytes: usize,
         batch_ends: bool,
         choices: Choices<'_>,
-    ) {
-        let state = self.state.load(Ordering::Relaxed);
-        let (current, taken) = unpack(state);
+    ) -> bool {
+        let lane = &self.lanes[lane].0;
+        let (current, taken) = unpack(lane.load(Ordering::Relaxed));
         if current != partition as u32 {
-            return;
+            return false;
         }
         let taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         let switch = (taken >= self.switch_after && batch_ends)
@@ -105,9 +117,10 @@ impl Sticky {
         } else {
             pack(current, taken)
         };
-        // While this is the sticky partition, the holder of its lock is the only one that counts or switches. Only a
+        // While this is the lane's partition, the holder of its lock is the only one that counts or switches. Only a
         // choice made because the partition can't be chosen any more is overwritten: it is made again.
-        self.state.store(next, Ordering::Relaxed);
+        lane.store(next, Ordering::Relaxed);
+        switch
     }
 
     /// Has choices go by this load of a partition from now on; `None`: it has no leader.
@@ -133,8 +146,8 @@ impl Sticky {
 }
 
 #[inline]
-fn pack(partition: u32, bytes: u32) -> u64 {
-    u64::from(partition) << 32 | u64::from(bytes)
+const fn pack(partition: u32, bytes: u32) -> u64 {
+    (partition as u64) << 32 | bytes as u64
 }
 
 #[inline]
@@ -167,10 +180,10 @@ mod tests {
     fn shares(sticky: &Sticky, choices: Choices<'_>) -> [u32; 4] {
         let mut counts = [0; 4];
         for _ in 0..40_000 {
-            let first = sticky.partition(choices);
+            let first = sticky.partition(0, choices);
             for record in 0..10 {
-                assert_eq!(sticky.partition(choices), first);
-                sticky.took(first, 100, record == 9, choices);
+                assert_eq!(sticky.partition(0, choices), first);
+                sticky.took(0, first, 100, record == 9, choices);
             }
             counts[first as usize] += 1;
         }
@@ -231,10 +244,10 @@ mod tests {
     #[test]
     fn leaves_a_partition_that_lost_its_leader() {
         let sticky = Sticky::new(1, 1000);
-        let first = sticky.partition(among(&[0, 1, 2], 3));
+        let first = sticky.partition(0, among(&[0, 1, 2], 3));
         let rest: Vec<i32> = (0..3).filter(|index| *index != first).collect();
         for _ in 0..100 {
-            assert_ne!(sticky.partition(among(&rest, 3)), first);
+            assert_ne!(sticky.partition(0, among(&rest, 3)), first);
         }
     }
 
@@ -242,10 +255,10 @@ mod tests {
     fn a_batch_is_not_cut_short_before_twice_its_size() {
         let sticky = Sticky::new(3, 1000);
         let all: Vec<i32> = (0..100).collect();
-        let first = sticky.partition(among(&all, 100));
+        let first = sticky.partition(0, among(&all, 100));
         for _ in 0..19 {
-            sticky.took(first, 100, false, among(&all, 100));
-            assert_eq!(sticky.partition(among(&all, 100)), first);
+            sticky.took(0, first, 100, false, among(&all, 100));
+            assert_eq!(sticky.partition(0, among(&all, 100)), first);
         }
     }
 }
