@@ -12,7 +12,7 @@ mod many;
 mod result;
 
 use std::future::Future;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,9 +33,41 @@ use crate::trail::Trail;
 pub struct Delivery {
     /// `None` once the outcome was taken along with it.
     batch: Option<Arc<BatchResult>>,
-    index: u32,
-    /// Where the batch holds this handle's waker, counted from 1; `NO_SLOT` before the first wait.
-    slot: NonZeroU32,
+    seat: Seat,
+}
+
+/// A record's place in its batch, and its handle's place among those that wait.
+///
+/// One number, so that a handle is two: of three fields it would be copied as a block of bytes, which a processor can't do at once
+/// when they were written one by one just before.
+#[derive(Debug, Clone, Copy)]
+struct Seat(NonZeroU64);
+
+impl Seat {
+    #[inline]
+    fn new(index: u32) -> Self {
+        Self::of(index, NO_SLOT)
+    }
+
+    #[inline]
+    fn of(index: u32, slot: NonZeroU32) -> Self {
+        let slot = u64::from(slot.get()) << 32;
+        Self(NonZeroU64::new(slot | u64::from(index)).expect("no slot is 0"))
+    }
+
+    #[inline]
+    fn index(self) -> u32 {
+        self.0.get() as u32
+    }
+
+    /// Where the batch holds the waker, counted from 1; `NO_SLOT` before the first wait.
+    fn slot(self) -> NonZeroU32 {
+        NonZeroU32::new((self.0.get() >> 32) as u32).unwrap_or(NO_SLOT)
+    }
+
+    fn take(&mut self, slot: NonZeroU32) {
+        *self = Self::of(self.index(), slot);
+    }
 }
 
 // It is made, moved and kept once a record: larger ones don't travel in registers.
@@ -46,8 +78,7 @@ impl Delivery {
     pub(crate) fn new(batch: Arc<BatchResult>, index: u32) -> Self {
         Self {
             batch: Some(batch),
-            index,
-            slot: NO_SLOT,
+            seat: Seat::new(index),
         }
     }
 
@@ -106,7 +137,7 @@ impl Delivery {
     /// The outcomes of the batch, and the record's index in it.
     #[inline]
     fn settled(&self) -> Option<(&Outcomes, u32)> {
-        let (mut batch, mut index) = (self.batch(), self.index);
+        let (mut batch, mut index) = (self.batch(), self.seat.index());
         loop {
             match batch.decision.get()? {
                 Decision::Settled(outcomes) => return Some((outcomes, index)),
@@ -124,7 +155,7 @@ impl Delivery {
             self.batch = Some(batch);
             return None;
         };
-        Some(match outcomes.place(self.index) {
+        Some(match outcomes.place(self.seat.index()) {
             Ok(place) => Ok(RecordMetadata::new(batch, place)),
             Err(error) => Err(error.clone()),
         })
@@ -136,10 +167,9 @@ impl Delivery {
         let Some(Decision::Split(parts)) = self.batch().decision.get() else {
             return false;
         };
-        let (part, index) = part_of(parts, self.index);
+        let (part, index) = part_of(parts, self.seat.index());
         self.batch = Some(Arc::clone(part));
-        self.index = index;
-        self.slot = NO_SLOT;
+        self.seat = Seat::new(index);
         true
     }
 }
@@ -155,7 +185,8 @@ impl Future for Delivery {
                 return Poll::Ready(outcome);
             }
             let batch = this.batch.as_ref().expect("it goes with the handle");
-            if batch.register(&mut this.slot, cx.waker()) {
+            if let Some(slot) = batch.register(this.seat.slot(), cx.waker()) {
+                this.seat.take(slot);
                 return Poll::Pending;
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
 }
 
 impl Shared {
-    #[inline]
+    #[inline(always)]
     fn poll_accept(
         &self,
         cx: &mut Context<'_>,
@@ -55,7 +55,7 @@ impl Shared {
     }
 
     /// Accepts a record that has nothing to wait for. Else [`Self::accept`] has to go on with what is noted in `wait`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn accept_at_once(
         &self,
         topic: &Arc<raban_core::Topic>,

@@ -316,10 +316,10 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         let mut new = [NewRecord::default(); CHUNK];
         let mut count = 0;
         for (new, record) in new.iter_mut().zip(records) {
-            let Some(record) = record.as_it_is(topic) else {
-                break;
-            };
-            *new = record;
+            match record.as_it_is() {
+                Some(as_it_is) if record.is_of(topic) => *new = as_it_is,
+                _ => break,
+            }
             count += 1;
         }
         let accumulator = &shared.accumulator;

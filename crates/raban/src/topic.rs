@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -257,60 +258,68 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     ///
     /// # Errors
     /// As [`Topic::enqueue`].
-    pub async fn enqueue(mut self) -> Result<Delivery, EnqueueError> {
+    pub async fn enqueue(self) -> Result<Delivery, EnqueueError> {
         let_others_run(1).await;
-        let mut begun = Begun::default();
-        match self.enqueue_at_once(&mut begun) {
-            Poll::Ready(accepted) => accepted,
+        match self.enqueue_at_once() {
+            ControlFlow::Break(accepted) => accepted,
             // Apart, so that the future of a record that has nothing to wait for is small.
-            Poll::Pending => Box::pin(self.enqueue_later(begun)).await,
+            ControlFlow::Continue(begun) => Box::pin(begun.go_on()).await,
         }
     }
 
     /// As [`Self::enqueue`], for a thread that waits for this alone.
     #[inline(always)]
-    pub(crate) fn enqueue_blocking(mut self) -> Result<Delivery, EnqueueError> {
-        let mut begun = Begun::default();
-        match self.enqueue_at_once(&mut begun) {
-            Poll::Ready(accepted) => accepted,
-            Poll::Pending => wait_for(self.enqueue_later(begun)),
+    pub(crate) fn enqueue_blocking(self) -> Result<Delivery, EnqueueError> {
+        match self.enqueue_at_once() {
+            ControlFlow::Break(accepted) => accepted,
+            ControlFlow::Continue(begun) => wait_for(begun.go_on()),
         }
     }
 
-    /// Enqueues it if there is nothing to wait for; else [`Self::enqueue_later`] goes on with what is begun.
+    /// Enqueues it if there is nothing to wait for. Nobody else sees a record of bytes as they are sent, so that it stays in
+    /// registers.
     #[inline(always)]
-    fn enqueue_at_once(&mut self, begun: &mut Begun) -> Poll<Result<Delivery, EnqueueError>> {
+    fn enqueue_at_once(self) -> ControlFlow<Result<Delivery, EnqueueError>, Begun<Self>> {
+        let shared = &self.topic.producer.shared;
+        if let Ok(topic) = &self.topic.topic
+            && shared.callbacks.interceptors.is_empty()
+            && let Some(record) = self.as_it_is()
+        {
+            let mut wait = EnqueueWait::default();
+            return match shared.accept_at_once(topic, &record, &mut wait) {
+                Poll::Ready(accepted) => ControlFlow::Break(accepted),
+                Poll::Pending => ControlFlow::Continue(Begun {
+                    wait,
+                    ..Begun::new(self)
+                }),
+            };
+        }
+        self.serialize_at_once()
+    }
+
+    #[inline(never)]
+    fn serialize_at_once(self) -> ControlFlow<Result<Delivery, EnqueueError>, Begun<Self>> {
         let handle = self.topic;
         let shared = &handle.producer.shared;
-        if handle.waits() || !shared.callbacks.interceptors.is_empty() {
-            return Poll::Pending;
-        }
-        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let record = self.serialize(&mut begun.scratch)?;
-        begun.serialized = true;
-        shared.accept_at_once(topic, &record, &mut begun.wait)
-    }
-
-    async fn enqueue_later(mut self, begun: Begun) -> Result<Delivery, EnqueueError> {
-        let handle = self.topic;
-        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
-        let Begun {
-            mut scratch,
-            serialized,
-            wait,
-        } = begun;
-        let record = if serialized {
-            self.serialized(&scratch)
-        } else if handle.waits() {
-            self.serialize_later(&mut scratch).await?
-        } else {
-            self.serialize(&mut scratch)?
+        let mut begun = Begun::new(self);
+        let topic = match &handle.topic {
+            _ if handle.waits() || !shared.callbacks.interceptors.is_empty() => {
+                return ControlFlow::Continue(begun);
+            }
+            Ok(topic) => topic,
+            Err(error) => return ControlFlow::Break(Err(error.clone())),
         };
-        if handle.producer.shared.callbacks.interceptors.is_empty() {
-            return handle.producer.shared.accept(topic, &record, wait).await;
+        let accepted = match begun.record.serialize(&mut begun.scratch) {
+            Ok(record) => shared.accept_at_once(topic, &record, &mut begun.wait),
+            Err(error) => Poll::Ready(Err(error)),
+        };
+        match accepted {
+            Poll::Ready(accepted) => ControlFlow::Break(accepted),
+            Poll::Pending => {
+                begun.serialized = true;
+                ControlFlow::Continue(begun)
+            }
         }
-        let record = Record::of(&handle.name, &record);
-        handle.producer.enqueue(record).await
     }
 
     /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
@@ -335,12 +344,18 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         enqueued
     }
 
-    /// The record for this topic, if its key and value are bytes as they are sent.
+    /// Whether it is a record of this topic.
     #[inline]
-    pub(crate) fn as_it_is(&self, topic: &Arc<raban_core::Topic>) -> Option<NewRecord<'_>> {
+    pub(crate) fn is_of(&self, topic: &Arc<raban_core::Topic>) -> bool {
+        let mine = self.topic.topic.as_ref();
+        mine.is_ok_and(|mine| Arc::ptr_eq(mine, topic))
+    }
+
+    /// The record, if its key and value are bytes as they are sent.
+    #[inline(always)]
+    pub(crate) fn as_it_is(&self) -> Option<NewRecord<'_>> {
         let handle = self.topic;
-        let mine = handle.topic.as_ref().ok()?;
-        if !Arc::ptr_eq(mine, topic) || handle.waits() {
+        if handle.waits() {
             return None;
         }
         let key = match self.key.nullable() {
@@ -466,11 +481,47 @@ impl<K: ?Sized, V: ?Sized, GK, GV> fmt::Debug for TopicRecord<'_, K, V, GK, GV> 
 }
 
 /// How far a record came that couldn't be accepted at once.
-#[derive(Default)]
-struct Begun {
+struct Begun<R> {
+    record: R,
     scratch: Scratch,
     serialized: bool,
     wait: EnqueueWait,
+}
+
+impl<R> Begun<R> {
+    fn new(record: R) -> Self {
+        Self {
+            record,
+            scratch: Scratch::default(),
+            serialized: false,
+            wait: EnqueueWait::default(),
+        }
+    }
+}
+
+impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> Begun<TopicRecord<'_, K, V, GK, GV>> {
+    async fn go_on(self) -> Result<Delivery, EnqueueError> {
+        let Self {
+            mut record,
+            mut scratch,
+            serialized,
+            wait,
+        } = self;
+        let handle = record.topic;
+        let topic = handle.topic.as_ref().map_err(Clone::clone)?;
+        let record = if serialized {
+            record.serialized(&scratch)
+        } else if handle.waits() {
+            record.serialize_later(&mut scratch).await?
+        } else {
+            record.serialize(&mut scratch)?
+        };
+        if handle.producer.shared.callbacks.interceptors.is_empty() {
+            return handle.producer.shared.accept(topic, &record, wait).await;
+        }
+        let record = Record::of(&handle.name, &record);
+        handle.producer.enqueue(record).await
+    }
 }
 
 fn failed(part: RecordPart, error: &crate::SerializeError) -> EnqueueError {

@@ -154,7 +154,8 @@ impl Accumulator {
 
     /// Accepts the record, waiting up to `max.block.ms` for metadata and memory together. `wait`
     /// keeps the call's place between polls.
-    #[inline]
+    // What it returns is too large for registers: where it is inlined, that is never put together.
+    #[inline(always)]
     pub fn poll_enqueue(
         &self,
         cx: &mut Context<'_>,

@@ -71,7 +71,8 @@ impl Deliveries {
     /// Resolves when there is news of them; until then the task is woken by it.
     pub fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.is_settled() {
-            if self.batch.register(&mut self.slot, cx.waker()) {
+            if let Some(slot) = self.batch.register(self.slot, cx.waker()) {
+                self.slot = slot;
                 return Poll::Pending;
             }
         }

@@ -212,21 +212,20 @@ impl BatchResult {
             && self.unobserved.fetch_add(records, Ordering::AcqRel) & DECIDED == 0
     }
 
-    /// Has `waker` woken by the decision; false if that was made before. One slot a handle, so that
+    /// Has `waker` woken by the decision, and returns its slot; `None` if that was made before. One slot a handle, so that
     /// polling again and again takes no more room.
-    pub(super) fn register(&self, slot: &mut NonZeroU32, waker: &Waker) -> bool {
+    pub(super) fn register(&self, slot: NonZeroU32, waker: &Waker) -> Option<NonZeroU32> {
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked at under the lock: who decides takes the wakers after that.
         if self.decision.get().is_some() {
-            return false;
+            return None;
         }
         if let Some(held) = wakers.get_mut(slot.get() as usize - 1) {
             held.clone_from(waker);
-        } else {
-            wakers.push(waker.clone());
-            let last = u32::try_from(wakers.len()).ok();
-            *slot = last.and_then(NonZeroU32::new).unwrap_or(NO_SLOT);
+            return Some(slot);
         }
-        true
+        wakers.push(waker.clone());
+        let last = u32::try_from(wakers.len()).ok();
+        Some(last.and_then(NonZeroU32::new).unwrap_or(NO_SLOT))
     }
 }
