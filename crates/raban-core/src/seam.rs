@@ -142,6 +142,11 @@ fn record(partition: impl Into<Option<i32>>, value: &str) -> NewRecord<'_> {
     }
 }
 
+/// A record of a thread's, as no other one has it.
+fn value(thread: usize, number: usize) -> String {
+    format!("{thread}:{number}:").repeat(20)
+}
+
 /// Sleeps until the sender is woken, does what it asks for, and answers each Produce request now or a little later.
 fn drive(mut harness: Harness, most: Option<usize>) -> Log {
     let mut log = Log::new();

@@ -297,6 +297,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         self.serialize_at_once()
     }
 
+    /// The same for any record; one that interceptors are to see, or whose serializer may wait, isn't begun.
     #[inline(never)]
     fn serialize_at_once(self) -> ControlFlow<Result<Delivery, EnqueueError>, Begun<Self>> {
         let handle = self.topic;

@@ -3,7 +3,7 @@
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::{App, assert_lies, check};
+use super::{App, assert_lies, check, value};
 
 /// A full batch has two records; behind another it takes up to eight.
 const SETTINGS: &[(&str, &str)] = &[
@@ -13,8 +13,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("linger.ms", "1000"),
 ];
 
-fn value(thread: usize, number: usize) -> String {
-    format!("{thread}:{number}:").repeat(40)
+fn large(thread: usize, number: usize) -> String {
+    value(thread, number).repeat(2)
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn what_grew_leaves_without_being_asked_and_comes_in_order() {
             .map(|name| {
                 let app = app.clone();
                 thread::spawn(move || {
-                    let send = |number| (number, app.enqueue(0, &value(name, number)).unwrap());
+                    let send = |number| (number, app.enqueue(0, &large(name, number)).unwrap());
                     (0..5).map(send).collect::<Vec<_>>()
                 })
             })
@@ -41,7 +41,7 @@ fn what_grew_leaves_without_being_asked_and_comes_in_order() {
             let mut last = None;
             for (number, delivery) in sent {
                 let at = delivery.try_outcome().unwrap().unwrap();
-                assert_lies(&log, &value(name, number), &at);
+                assert_lies(&log, &large(name, number), &at);
                 assert!(last < at.offset, "in the thread's order");
                 last = at.offset;
             }

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::{App, assert_lies, check};
+use super::{App, assert_lies, check, value};
 use crate::Delivery;
 
 /// A batch has about three records.
 const SETTINGS: &[(&str, &str)] = &[("batch.size", "400"), ("linger.ms", "0")];
 const RECORDS: usize = 8;
-
-fn value(thread: usize, number: usize) -> String {
-    format!("{thread}:{number}:").repeat(20)
-}
 
 #[test]
 fn each_record_lies_once_and_in_its_threads_order() {

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::{App, check, record};
+use super::{App, check, record, value};
 use crate::{Deliveries, ManyOutcome};
 
 /// A batch has about three records. What comes behind a refused one is sent again at once: the clock stands still.
@@ -15,10 +15,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("retry.backoff.max.ms", "0"),
 ];
 const RECORDS: usize = 5;
-
-fn value(thread: usize, number: usize) -> String {
-    format!("{thread}:{number}:").repeat(20)
-}
 
 /// Enqueues a thread's records, as many at a time as there is room for.
 fn send(app: &App, values: &[String]) -> Vec<Deliveries> {
