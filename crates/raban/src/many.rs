@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::iter;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,8 +19,8 @@ use crate::topic::{Topic, TopicRecord};
 /// Records without an outcome that are held at a time, some more or less.
 const MOST_UNDER_WAY: usize = 1 << 18;
 
-/// Records that are looked at before the next lock: some microseconds of work.
-const CHUNK: usize = 64;
+/// Records that are looked at before the next lock, which the driver wants, too: a microsecond or two of work.
+const CHUNK: usize = 32;
 
 /// How [`Producer::send_many`](crate::Producer::send_many) or [`Topic::send_many`] ended.
 #[derive(Debug, Clone, Default)]
@@ -237,7 +238,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     ///
     /// Once a record has waited for `max.block.ms` in vain, those after it that would have to wait for the same fail at
     /// once, until one is accepted again. Dropping the future leaves the records that it hasn't come to unsent. Of the records that
-    /// the iterator's `size_hint` promises it takes up to 64 at a time; where that promises none, one.
+    /// the iterator's `size_hint` promises it takes up to 32 at a time; where that promises none, one.
     ///
     /// ```
     /// # async fn example(producer: raban::Producer, lines: Vec<String>) {
@@ -273,27 +274,26 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         let mut waited_in_vain = None;
         let mut many = Vec::new();
         let mut records = records.into_iter();
+        let mut chunk: Vec<_> = iter::repeat_with(|| None).take(CHUNK).collect();
         loop {
-            // No more than are surely there: the next one may be long in coming.
-            let there = records.size_hint().0.clamp(1, CHUNK);
-            let chunk: Vec<_> = records.by_ref().take(there).collect();
-            if chunk.is_empty() {
+            let count = take_next(&mut records, &mut chunk);
+            if count == 0 {
                 return ManyDeliveries(sending);
             }
             let shared = &self.producer.shared;
-            sending
-                .make_room(shared, chunk.len(), &mut waited_in_vain)
-                .await;
-            let mut rest = chunk.into_iter();
-            while !rest.as_slice().is_empty() {
-                let accepted = self.enqueue_at_once(rest.as_slice(), &mut many);
-                rest.by_ref().take(accepted).for_each(drop);
+            sending.make_room(shared, count, &mut waited_in_vain).await;
+            let mut done = 0;
+            while done < count {
+                let accepted = self.enqueue_at_once(&chunk[done..count], &mut many);
+                chunk[done..done + accepted].fill_with(|| None);
+                done += accepted;
                 if accepted > 0 {
                     waited_in_vain = None;
                     sending.took_many(&mut many).await;
                     let_others_run(accepted).await;
                 }
-                if let Some(record) = rest.next() {
+                if let Some(record) = chunk.get_mut(done).and_then(Option::take) {
+                    done += 1;
                     let enqueued = record.enqueue_after(&mut waited_in_vain).await;
                     sending.took(enqueued).await;
                 }
@@ -304,7 +304,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     /// Enqueues as many as there is nothing to be done for but to copy them, and returns how many.
     fn enqueue_at_once<GK: Nullable<K>, GV: Nullable<V>>(
         &self,
-        records: &[TopicRecord<'_, K, V, GK, GV>],
+        records: &[Option<TopicRecord<'_, K, V, GK, GV>>],
         many: &mut Vec<Deliveries>,
     ) -> usize {
         let shared = &self.producer.shared;
@@ -315,7 +315,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         // Before any lock: serializers and what is given are the application's.
         let mut new = [NewRecord::default(); CHUNK];
         let mut count = 0;
-        for (new, record) in new.iter_mut().zip(records) {
+        for (new, record) in new.iter_mut().zip(records.iter().flatten()) {
             match record.as_it_is() {
                 Some(as_it_is) if record.is_of(topic) => *new = as_it_is,
                 _ => break,
@@ -325,6 +325,22 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         let accumulator = &shared.accumulator;
         accumulator.enqueue_many(&shared.clock, topic, &new[..count], many)
     }
+}
+
+/// Takes the next records, as many as are surely there, since the one after may be long in coming; returns how many.
+#[inline(always)]
+fn take_next<R>(records: &mut impl Iterator<Item = R>, chunk: &mut [Option<R>]) -> usize {
+    let there = records.size_hint().0.clamp(1, chunk.len());
+    let mut count = 0;
+    for slot in &mut chunk[..there] {
+        // Made where it stays: as a block of bytes it can't be moved before all that was written to it one by one has settled.
+        *slot = records.next();
+        if slot.is_none() {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 /// The record, if it would have to wait for something else than an earlier one has waited for in vain.

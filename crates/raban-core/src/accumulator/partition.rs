@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, TryLockError};
 
+use super::generations::Generation;
 use super::memory::Line;
 use super::ratio::CompressionRatio;
 use crate::batch::{OpenBatch, SealedBatch};
 use crate::sync::{Mutex, MutexGuard};
+use crate::time::Instant;
 
 /// Names a partition of any topic; dense, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,17 +62,39 @@ enum Content {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlotTicket(u64);
 
+/// What the sender sees of a partition at one look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) front: Front,
+    /// How many batches of `batch.size` are there.
+    pub(crate) queued: u32,
+}
+
 /// The first batch in the order, as far as it can be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Front {
     /// Nothing is there.
     Empty,
     /// A batch is being sealed; its sealer will say when it is done.
     Sealing,
     /// A sealed batch can be taken.
-    Sealed,
+    Sealed { opened: Instant },
     /// Only the open batch is there.
-    Open,
+    Open {
+        opened: Instant,
+        is_full: bool,
+        generation: Generation,
+    },
+}
+
+impl Front {
+    /// When the batch was opened, unless it is being sealed.
+    pub(crate) fn opened(self) -> Option<Instant> {
+        match self {
+            Self::Sealed { opened } | Self::Open { opened, .. } => Some(opened),
+            Self::Empty | Self::Sealing => None,
+        }
+    }
 }
 
 impl Partition {
@@ -102,6 +126,18 @@ impl Partition {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// One lock, since whoever fills the partition wants it all the while.
+    pub(crate) fn look(&self) -> Seen {
+        self.lock().look()
+    }
+
+    /// The same in answer to a signal: from now on there may be another.
+    pub(crate) fn look_as_signalled(&self) -> Seen {
+        let mut state = self.lock();
+        state.signalled = false;
+        state.look()
     }
 }
 
@@ -140,22 +176,31 @@ impl PartitionState {
         self.sealed[index].content = batch.map_or(Content::Gone, Content::Sealed);
     }
 
+    fn look(&mut self) -> Seen {
+        let front = self.front();
+        let open = self.open.as_ref().map_or(0, |open| open.worth.max(1));
+        Seen {
+            front,
+            queued: self.sealed_worth + open,
+        }
+    }
+
     pub(crate) fn front(&mut self) -> Front {
         while matches!(self.first(), Some(Content::Gone)) {
             self.pop();
         }
-        match self.first() {
-            Some(Content::Sealed(_)) => Front::Sealed,
-            Some(_) => Front::Sealing,
-            None if self.open.is_some() => Front::Open,
-            None => Front::Empty,
+        match (self.first(), &self.open) {
+            (Some(Content::Sealed(batch)), _) => Front::Sealed {
+                opened: batch.opened,
+            },
+            (Some(_), _) => Front::Sealing,
+            (None, Some(open)) => Front::Open {
+                opened: open.opened,
+                is_full: open.is_full(),
+                generation: open.generation,
+            },
+            (None, None) => Front::Empty,
         }
-    }
-
-    /// How many batches of `batch.size` are there.
-    pub(crate) fn queued(&self) -> u32 {
-        let open = self.open.as_ref().map_or(0, |open| open.worth.max(1));
-        self.sealed_worth + open
     }
 
     /// Whether the open batch, if it were sealed, would have to wait for one before it.
@@ -174,17 +219,10 @@ impl PartitionState {
         Some(slot.content)
     }
 
-    /// The batch at the front, when it is sealed.
-    pub(crate) fn sealed_front(&self) -> Option<&SealedBatch> {
-        match self.first() {
-            Some(Content::Sealed(batch)) => Some(batch),
-            _ => None,
-        }
-    }
-
     pub(crate) fn pop_sealed(&mut self) -> Option<SealedBatch> {
-        if self.front() != Front::Sealed {
-            return None;
+        match self.front() {
+            Front::Sealed { .. } => {}
+            _ => return None,
         }
         match self.pop() {
             Some(Content::Sealed(batch)) => Some(batch),

@@ -10,7 +10,7 @@ use raban_protocol::primitives::Records;
 use super::Sender;
 use super::partition_queue::{Entry, EntryBatch, Row, Sent};
 use super::timers::Timer;
-use crate::accumulator::partition::{Front, PartitionId};
+use crate::accumulator::partition::{Front, PartitionId, Seen};
 use crate::config::Acks;
 use crate::connection::{ConnectionId, RequestKind, Role};
 use crate::error::Unresolved;
@@ -41,15 +41,21 @@ enum Readiness {
 impl Sender {
     /// Looks at a partition: puts it on its leader's list, or sets its timer.
     pub(super) fn evaluate(&mut self, now: Instant, id: PartitionId) {
-        self.measure(id);
+        let seen = self.queue(id).partition.look();
+        self.evaluate_as(now, id, seen);
+    }
+
+    /// The same for one that was just looked at.
+    pub(super) fn evaluate_as(&mut self, now: Instant, id: PartitionId, seen: Seen) {
+        self.measure(id, seen);
         self.queue(id).pass_ghosts();
         if self.queue(id).is_overtaken() {
             self.cannot_tell(now, id, Unresolved::Overtaken);
             return;
         }
         self.bump_if_wanted(now, id);
-        let readiness = self.readiness(now, id);
-        let timeout = self.next_timeout(id);
+        let readiness = self.readiness(now, id, seen.front);
+        let timeout = self.next_timeout(id, seen.front);
         let at = match readiness {
             Readiness::Later(at) => Some(timeout.map_or(at, |timeout| timeout.min(at))),
             _ => timeout,
@@ -86,7 +92,7 @@ impl Sender {
         }
     }
 
-    fn readiness(&mut self, now: Instant, id: PartitionId) -> Readiness {
+    fn readiness(&mut self, now: Instant, id: PartitionId, front: Front) -> Readiness {
         if !matches!(self.producer_id, ProducerId::Known(_) | ProducerId::Unused) {
             return Readiness::Never;
         }
@@ -112,20 +118,23 @@ impl Sender {
             Row::Resend(_) => return Readiness::Ready,
             Row::Open => {}
         }
-        let mut state = queue.partition.lock();
-        match (state.front(), &state.open) {
-            (Front::Sealed, _) => Readiness::Ready,
-            (Front::Open, Some(open)) => {
-                let at = open.opened + linger;
+        match front {
+            Front::Sealed { .. } => Readiness::Ready,
+            Front::Open {
+                opened,
+                is_full,
+                generation: of_batch,
+            } => {
+                let at = opened + linger;
                 // It may have been opened after the loop looked at the time.
                 let is_due = linger.is_zero() || now >= at;
-                if is_due || open.is_full() || hurried || open.generation < generation {
+                if is_due || is_full || hurried || of_batch < generation {
                     Readiness::Ready
                 } else {
                     Readiness::Later(at)
                 }
             }
-            _ => Readiness::Never,
+            Front::Sealing | Front::Empty => Readiness::Never,
         }
     }
 
@@ -191,8 +200,9 @@ impl Sender {
                 break;
             };
             self.queue(id).listed = false;
-            if self.readiness(now, id) != Readiness::Ready {
-                self.evaluate(now, id);
+            let seen = self.queue(id).partition.look();
+            if self.readiness(now, id, seen.front) != Readiness::Ready {
+                self.evaluate_as(now, id, seen);
                 continue;
             }
             let Some(len) = self.take_batch(id) else {
@@ -236,7 +246,7 @@ impl Sender {
     pub(super) fn pop_batch(&mut self, id: PartitionId) -> Option<crate::batch::SealedBatch> {
         let partition = Arc::clone(&self.queue(id).partition);
         let mut state = partition.lock();
-        if state.front() == Front::Open {
+        if let Front::Open { .. } = state.front() {
             let taken = state.take_open();
             drop(state);
             self.accumulator.seal(self.now.instant, &partition, taken);

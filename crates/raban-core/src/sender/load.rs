@@ -3,13 +3,13 @@
 
 use super::Sender;
 use super::timers::Timer;
-use crate::accumulator::partition::PartitionId;
+use crate::accumulator::partition::{PartitionId, Seen};
 use crate::partitioner::Load;
 use crate::time::Instant;
 
 impl Sender {
     /// Takes in how many of the partition's batches wait.
-    pub(super) fn measure(&mut self, id: PartitionId) {
+    pub(super) fn measure(&mut self, id: PartitionId, seen: Seen) {
         if !self.config.adaptive_partitioning {
             return;
         }
@@ -17,7 +17,7 @@ impl Sender {
         let unsent = queue.entries.iter();
         let unsent = unsent.filter(|entry| entry.sent.is_none() && entry.is_live());
         let unsent = u32::try_from(unsent.count()).unwrap_or(u32::MAX);
-        let queued = queue.partition.lock().queued().saturating_add(unsent);
+        let queued = seen.queued.saturating_add(unsent);
         if queue.queued != queued {
             queue.queued = queued;
             self.weigh(id);

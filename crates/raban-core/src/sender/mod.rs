@@ -197,8 +197,8 @@ impl Sender {
             self.metadata.want_topic(&topic, now.instant);
         }
         for id in news.partitions {
-            self.queue(id).partition.lock().signalled = false;
-            self.evaluate(now.instant, id);
+            let seen = self.queue(id).partition.look_as_signalled();
+            self.evaluate_as(now.instant, id, seen);
         }
         for topic in news.warmed {
             self.warm(now.instant, &topic);

@@ -62,17 +62,10 @@ impl Sender {
     }
 
     /// When the partition's oldest batch without an outcome runs out of `delivery.timeout.ms`.
-    pub(super) fn next_timeout(&self, id: PartitionId) -> Option<Instant> {
-        let queue = &self.queues[id.0 as usize];
-        let oldest = queue.oldest().or_else(|| {
-            let mut state = queue.partition.lock();
-            match state.front() {
-                Front::Sealed => state.sealed_front().map(|batch| batch.opened),
-                Front::Open => state.open.as_ref().map(|open| open.opened),
-                // Its sealer will say when it is done.
-                Front::Sealing | Front::Empty => None,
-            }
-        })?;
+    pub(super) fn next_timeout(&self, id: PartitionId, front: Front) -> Option<Instant> {
+        let drained = self.queues[id.0 as usize].oldest();
+        // Of one that is being sealed its sealer will say when it is done.
+        let oldest = drained.or_else(|| front.opened())?;
         Some(oldest + self.config.delivery_timeout)
     }
 
@@ -87,8 +80,9 @@ impl Sender {
             if queue.oldest().is_some() {
                 return;
             }
+            let front = queue.partition.look().front;
             let expired = self
-                .next_timeout(id)
+                .next_timeout(id, front)
                 .filter(|at| *at <= now)
                 .and_then(|_| self.pop_batch(id));
             let Some(batch) = expired else {
