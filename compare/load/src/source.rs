@@ -72,6 +72,7 @@ impl Source {
     }
 
     /// Values follow each other in the pool, and start over at its end.
+    #[inline]
     pub(crate) fn record(&self, index: u64, ticket: Ticket) -> Record {
         let slots = (self.pool.len() / self.size) as u64;
         let at = (index % slots) as usize * self.size;
@@ -107,6 +108,7 @@ impl Share {
 impl Iterator for Share {
     type Item = Record;
 
+    #[inline]
     fn next(&mut self) -> Option<Record> {
         let index = self.range.next()?;
         let ticket = match self.interval {

@@ -172,24 +172,47 @@ impl Accumulator {
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
     ) -> Result<Delivery, TryEnqueueError> {
-        self.enqueue(clock, topic, record, None, &mut None)
-            .map_err(|blocked| match *blocked {
-                Blocked::Memory { .. } => TryEnqueueError::Full,
-                Blocked::Metadata { .. } => {
-                    self.signal.topic(topic);
-                    TryEnqueueError::MetadataPending
-                }
-                Blocked::Failed(error) => TryEnqueueError::Failed(error),
-            })
+        let mut wait = EnqueueWait::default();
+        if let Some(delivery) = self.accept_at_once(clock, topic, record, &mut wait) {
+            return Ok(delivery);
+        }
+        Err(match *wait.take_blocked() {
+            Blocked::Memory { .. } => TryEnqueueError::Full,
+            Blocked::Metadata { .. } => {
+                self.signal.topic(topic);
+                TryEnqueueError::MetadataPending
+            }
+            Blocked::Failed(error) => TryEnqueueError::Failed(error),
+        })
     }
 
-    /// `chosen` is what a partitioner chose for the record at an earlier try.
+    /// Accepts the record, or notes in `wait` why not.
+    // A handle alone is returned in registers; together with what there may be in its place it would go by way of memory.
     // Once for each clock: whoever calls it, the compiler inlines all steps here, which have no other caller.
     #[inline(never)]
     fn enqueue(
         &self,
         clock: &impl Clock,
         topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Option<Delivery> {
+        let call = wait.call();
+        match self.append_to_chosen(clock, topic, record, call, &mut wait.chosen) {
+            Ok(delivery) => Some(delivery),
+            Err(blocked) => {
+                wait.blocked = Some(blocked);
+                None
+            }
+        }
+    }
+
+    /// `chosen` is what a partitioner chose for the record at an earlier try.
+    #[inline(always)]
+    fn append_to_chosen(
+        &self,
+        clock: &impl Clock,
+        topic: &Topic,
         record: &NewRecord<'_>,
         call: Option<WaitId>,
         chosen: &mut Option<i32>,

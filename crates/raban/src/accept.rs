@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use raban_core::{CallbackSlot, EnqueueError, EnqueueWait, NewRecord};
 
@@ -40,20 +40,6 @@ pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
 }
 
 impl Shared {
-    #[inline(always)]
-    fn poll_accept(
-        &self,
-        cx: &mut Context<'_>,
-        topic: &Arc<raban_core::Topic>,
-        record: &NewRecord<'_>,
-        wait: &mut EnqueueWait,
-    ) -> Poll<Result<Delivery, EnqueueError>> {
-        let polled = self
-            .accumulator
-            .poll_enqueue(cx, &self.clock, topic, record, wait);
-        polled.map_ok(Delivery)
-    }
-
     /// Accepts a record that has nothing to wait for. Else [`Self::accept`] has to go on with what is noted in `wait`.
     #[inline(always)]
     pub(crate) fn accept_at_once(
@@ -61,9 +47,10 @@ impl Shared {
         topic: &Arc<raban_core::Topic>,
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
-    ) -> Poll<Result<Delivery, EnqueueError>> {
-        let mut nobody = Context::from_waker(Waker::noop());
-        self.poll_accept(&mut nobody, topic, record, wait)
+    ) -> Option<Delivery> {
+        let accumulator = &self.accumulator;
+        let accepted = accumulator.accept_at_once(&self.clock, topic, record, wait);
+        accepted.map(Delivery)
     }
 
     pub(crate) async fn accept(
@@ -72,7 +59,10 @@ impl Shared {
         record: &NewRecord<'_>,
         mut wait: EnqueueWait,
     ) -> Result<Delivery, EnqueueError> {
-        poll_fn(|cx| self.poll_accept(cx, topic, record, &mut wait)).await
+        let accumulator = &self.accumulator;
+        let accepted =
+            poll_fn(|cx| accumulator.poll_enqueue(cx, &self.clock, topic, record, &mut wait));
+        accepted.await.map(Delivery)
     }
 
     /// Accepts a record on a thread that waits for this alone.
@@ -83,8 +73,8 @@ impl Shared {
     ) -> Result<Delivery, EnqueueError> {
         let mut wait = EnqueueWait::default();
         match self.accept_at_once(topic, record, &mut wait) {
-            Poll::Ready(accepted) => accepted,
-            Poll::Pending => wait_for(self.accept(topic, record, wait)),
+            Some(delivery) => Ok(delivery),
+            None => wait_for(self.accept(topic, record, wait)),
         }
     }
 

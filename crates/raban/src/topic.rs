@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::task::Poll;
 
 use raban_core::{
     EnqueueError, EnqueueWait, ErrorKind, Header, NewRecord, ProduceError, RecordMetadata,
@@ -258,69 +257,48 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     ///
     /// # Errors
     /// As [`Topic::enqueue`].
-    pub async fn enqueue(self) -> Result<Delivery, EnqueueError> {
-        let_others_run(1).await;
-        match self.enqueue_at_once() {
-            ControlFlow::Break(accepted) => accepted,
-            // Apart, so that the future of a record that has nothing to wait for is small.
-            ControlFlow::Continue(begun) => Box::pin(begun.go_on()).await,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would move the record within its future, with each one"
+    )]
+    pub fn enqueue(self) -> impl Future<Output = Result<Delivery, EnqueueError>> {
+        async move {
+            let_others_run(1).await;
+            let mut wait = EnqueueWait::default();
+            if let Some(delivery) = self.enqueue_bytes(&mut wait) {
+                return Ok(delivery);
+            }
+            match Begun::new(self, wait).serialize_at_once() {
+                ControlFlow::Break(accepted) => accepted,
+                // Apart, so that the future of a record that has nothing to wait for is small.
+                ControlFlow::Continue(begun) => Box::pin(begun.go_on()).await,
+            }
         }
     }
 
     /// As [`Self::enqueue`], for a thread that waits for this alone.
     #[inline(always)]
     pub(crate) fn enqueue_blocking(self) -> Result<Delivery, EnqueueError> {
-        match self.enqueue_at_once() {
+        let mut wait = EnqueueWait::default();
+        if let Some(delivery) = self.enqueue_bytes(&mut wait) {
+            return Ok(delivery);
+        }
+        match Begun::new(self, wait).serialize_at_once() {
             ControlFlow::Break(accepted) => accepted,
             ControlFlow::Continue(begun) => wait_for(begun.go_on()),
         }
     }
 
-    /// Enqueues it if there is nothing to wait for. Nobody else sees a record of bytes as they are sent, so that it stays in
+    /// Enqueues a record of bytes as they are sent, if there is nothing to wait for. Nobody else sees it, so that it stays in
     /// registers.
     #[inline(always)]
-    fn enqueue_at_once(self) -> ControlFlow<Result<Delivery, EnqueueError>, Begun<Self>> {
+    fn enqueue_bytes(&self, wait: &mut EnqueueWait) -> Option<Delivery> {
         let shared = &self.topic.producer.shared;
-        if let Ok(topic) = &self.topic.topic
-            && shared.callbacks.interceptors.is_empty()
-            && let Some(record) = self.as_it_is()
-        {
-            let mut wait = EnqueueWait::default();
-            return match shared.accept_at_once(topic, &record, &mut wait) {
-                Poll::Ready(accepted) => ControlFlow::Break(accepted),
-                Poll::Pending => ControlFlow::Continue(Begun {
-                    wait,
-                    ..Begun::new(self)
-                }),
-            };
+        let topic = self.topic.topic.as_ref().ok()?;
+        if !shared.callbacks.interceptors.is_empty() {
+            return None;
         }
-        self.serialize_at_once()
-    }
-
-    /// The same for any record; one that interceptors are to see, or whose serializer may wait, isn't begun.
-    #[inline(never)]
-    fn serialize_at_once(self) -> ControlFlow<Result<Delivery, EnqueueError>, Begun<Self>> {
-        let handle = self.topic;
-        let shared = &handle.producer.shared;
-        let mut begun = Begun::new(self);
-        let topic = match &handle.topic {
-            _ if handle.waits() || !shared.callbacks.interceptors.is_empty() => {
-                return ControlFlow::Continue(begun);
-            }
-            Ok(topic) => topic,
-            Err(error) => return ControlFlow::Break(Err(error.clone())),
-        };
-        let accepted = match begun.record.serialize(&mut begun.scratch) {
-            Ok(record) => shared.accept_at_once(topic, &record, &mut begun.wait),
-            Err(error) => Poll::Ready(Err(error)),
-        };
-        match accepted {
-            Poll::Ready(accepted) => ControlFlow::Break(accepted),
-            Poll::Pending => {
-                begun.serialized = true;
-                ControlFlow::Continue(begun)
-            }
-        }
+        shared.accept_at_once(topic, &self.as_it_is()?, wait)
     }
 
     /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
@@ -490,17 +468,39 @@ struct Begun<R> {
 }
 
 impl<R> Begun<R> {
-    fn new(record: R) -> Self {
+    fn new(record: R, wait: EnqueueWait) -> Self {
         Self {
             record,
             scratch: Scratch::default(),
             serialized: false,
-            wait: EnqueueWait::default(),
+            wait,
         }
     }
 }
 
 impl<K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> Begun<TopicRecord<'_, K, V, GK, GV>> {
+    /// Enqueues any record that has nothing to wait for, unless interceptors are to see it or its serializer may wait.
+    #[inline(never)]
+    fn serialize_at_once(mut self) -> ControlFlow<Result<Delivery, EnqueueError>, Self> {
+        let handle = self.record.topic;
+        let shared = &handle.producer.shared;
+        let topic = match &handle.topic {
+            _ if handle.waits() || !shared.callbacks.interceptors.is_empty() => {
+                return ControlFlow::Continue(self);
+            }
+            Ok(topic) => topic,
+            Err(error) => return ControlFlow::Break(Err(error.clone())),
+        };
+        match self.record.serialize(&mut self.scratch) {
+            Ok(record) => match shared.accept_at_once(topic, &record, &mut self.wait) {
+                Some(delivery) => return ControlFlow::Break(Ok(delivery)),
+                None => self.serialized = true,
+            },
+            Err(error) => return ControlFlow::Break(Err(error)),
+        }
+        ControlFlow::Continue(self)
+    }
+
     async fn go_on(self) -> Result<Delivery, EnqueueError> {
         let Self {
             mut record,

@@ -42,7 +42,22 @@ impl Blocked {
 pub struct EnqueueWait {
     waiting: Option<Box<Waiting>>,
     /// What a partitioner chose: it is asked once for each record.
-    chosen: Option<i32>,
+    pub(super) chosen: Option<i32>,
+    /// Why the record wasn't accepted when it was tried last.
+    pub(super) blocked: Option<Box<Blocked>>,
+}
+
+impl EnqueueWait {
+    #[inline]
+    pub(super) fn call(&self) -> Option<WaitId> {
+        let waiting = self.waiting.as_ref();
+        waiting.map(|waiting| waiting.patience.id)
+    }
+
+    pub(super) fn take_blocked(&mut self) -> Box<Blocked> {
+        let blocked = self.blocked.take();
+        blocked.expect("noted of a record that isn't accepted")
+    }
 }
 
 #[derive(Debug)]
@@ -140,21 +155,8 @@ impl Accumulator {
         })
     }
 
-    #[cold]
-    fn enqueue_again(
-        &self,
-        now: Now,
-        topic: &Arc<Topic>,
-        record: &NewRecord<'_>,
-        call: WaitId,
-        chosen: &mut Option<i32>,
-    ) -> Result<Delivery, Box<Blocked>> {
-        self.enqueue(&now, topic, record, Some(call), chosen)
-    }
-
     /// Accepts the record, waiting up to `max.block.ms` for metadata and memory together. `wait`
     /// keeps the call's place between polls.
-    // What it returns is too large for registers: where it is inlined, that is never put together.
     #[inline(always)]
     pub fn poll_enqueue(
         &self,
@@ -164,28 +166,57 @@ impl Accumulator {
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let call = wait.waiting.as_ref().map(|waiting| waiting.patience.id);
-        match self.enqueue(clock, topic, record, call, &mut wait.chosen) {
-            Ok(delivery) if call.is_none() => {
-                wait.chosen = None;
-                Poll::Ready(Ok(delivery))
-            }
-            tried => self.poll_tried(cx, clock.now(), topic, record, wait, tried),
+        match self.accept_at_once(clock, topic, record, wait) {
+            Some(delivery) => Poll::Ready(Ok(delivery)),
+            None => self.poll_waiting(cx, clock.now(), topic, record, wait),
         }
     }
 
-    /// After a try that didn't succeed at once.
+    /// Accepts the record if it has nothing to wait for. Else [`poll_enqueue`](Self::poll_enqueue) has to go on with what is
+    /// noted in `wait`, and tells what it is.
+    #[inline(always)]
+    pub fn accept_at_once(
+        &self,
+        clock: &impl Clock,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Option<Delivery> {
+        // In its turn, once it waits.
+        if wait.waiting.is_some() {
+            return None;
+        }
+        let delivery = self.enqueue(clock, topic, record, wait)?;
+        wait.chosen = None;
+        Some(delivery)
+    }
+
     #[cold]
-    fn poll_tried(
+    fn enqueue_again(
+        &self,
+        now: Now,
+        topic: &Arc<Topic>,
+        record: &NewRecord<'_>,
+        wait: &mut EnqueueWait,
+    ) -> Result<Delivery, Blocked> {
+        let accepted = self.enqueue(&now, topic, record, wait);
+        accepted.ok_or_else(|| *wait.take_blocked())
+    }
+
+    #[cold]
+    fn poll_waiting(
         &self,
         cx: &mut Context<'_>,
         now: Now,
         topic: &Arc<Topic>,
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
-        tried: Result<Delivery, Box<Blocked>>,
     ) -> Poll<Result<Delivery, EnqueueError>> {
-        let polled = match tried.map_err(|blocked| *blocked) {
+        let tried = match wait.blocked.take() {
+            Some(blocked) => Err(*blocked),
+            None => self.enqueue_again(now, topic, record, wait),
+        };
+        let polled = match tried {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
             Err(blocked) => self.poll_blocked(cx, now, topic, record, wait, &blocked),
@@ -235,8 +266,7 @@ impl Accumulator {
         let id = waiting.patience.id;
         self.join(id, topic, blocked);
         // Once more, now that a change would wake the call: one may have come in between.
-        let tried = self.enqueue_again(now, topic, record, id, &mut wait.chosen);
-        match tried.map_err(|blocked| *blocked) {
+        match self.enqueue_again(now, topic, record, wait) {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(Blocked::Failed(error)) => Poll::Ready(Err(error)),
             Err(blocked) => {
