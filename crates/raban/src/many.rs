@@ -17,7 +17,7 @@ use crate::serializer::Nullable;
 use crate::topic::{Topic, TopicRecord};
 
 /// Records without an outcome that are held at a time, some more or less.
-const MOST_UNDER_WAY: usize = 1 << 18;
+const MOST_UNDER_WAY: usize = 1 << 17;
 
 /// Records that are looked at before the next lock, which the driver wants, too: a microsecond or two of work.
 const CHUNK: usize = 32;
