@@ -146,19 +146,44 @@ impl Delivery {
         }
     }
 
-    /// The outcome if it is there. The handle's share in the batch becomes the metadata's.
-    #[inline]
-    pub fn into_outcome(mut self) -> Option<Result<RecordMetadata, ProduceError>> {
-        while self.follow_split() {}
-        let batch = self.batch.take()?;
+    /// The outcome if it is there, else the handle again. Its share in the batch becomes the metadata's.
+    #[inline(always)]
+    pub fn into_outcome(mut self) -> Result<Result<RecordMetadata, ProduceError>, Self> {
+        if matches!(self.batch().decision.get(), Some(Decision::Split(_))) {
+            self.follow_splits();
+        }
+        let batch = self.batch.take().expect("it goes with the handle");
         let Some(Decision::Settled(outcomes)) = batch.decision.get() else {
             self.batch = Some(batch);
-            return None;
+            return Err(self);
         };
-        Some(match outcomes.place(self.seat.index()) {
+        Ok(match outcomes.place(self.seat.index()) {
             Ok(place) => Ok(RecordMetadata::new(batch, place)),
             Err(error) => Err(error.clone()),
         })
+    }
+
+    #[cold]
+    fn poll_undecided(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<RecordMetadata, ProduceError>> {
+        loop {
+            self.follow_splits();
+            if let Some(outcome) = self.try_outcome() {
+                return Poll::Ready(outcome);
+            }
+            let slot = self.batch().register(self.seat.slot(), cx.waker());
+            if let Some(slot) = slot {
+                self.seat.take(slot);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    #[cold]
+    fn follow_splits(&mut self) {
+        while self.follow_split() {}
     }
 
     /// Holds on to the result that has the record now; true if that is another one.
@@ -177,18 +202,13 @@ impl Delivery {
 impl Future for Delivery {
     type Output = Result<RecordMetadata, ProduceError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        loop {
-            while this.follow_split() {}
-            if let Some(outcome) = this.try_outcome() {
-                return Poll::Ready(outcome);
+        match self.batch().decision.get() {
+            Some(Decision::Settled(outcomes)) => {
+                Poll::Ready(self.batch().outcome(outcomes, self.seat.index()))
             }
-            let batch = this.batch.as_ref().expect("it goes with the handle");
-            if let Some(slot) = batch.register(this.seat.slot(), cx.waker()) {
-                this.seat.take(slot);
-                return Poll::Pending;
-            }
+            _ => self.poll_undecided(cx),
         }
     }
 }

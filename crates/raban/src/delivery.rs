@@ -27,10 +27,10 @@ impl Delivery {
     /// which can't wait.
     #[inline]
     pub fn wait(self) -> Result<RecordMetadata, ProduceError> {
-        if !self.is_settled() {
-            return self.wait_long();
+        match self.0.into_outcome() {
+            Ok(outcome) => outcome,
+            Err(delivery) => Self(delivery).wait_long(),
         }
-        self.0.into_outcome().expect("it is settled")
     }
 
     #[cold]
@@ -97,6 +97,7 @@ impl Delivery {
 impl Future for Delivery {
     type Output = Result<RecordMetadata, ProduceError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx)
     }
