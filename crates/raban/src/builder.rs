@@ -15,6 +15,7 @@ use crate::callbacks::{Callbacks, DeliveryReport, ProducerInterceptor};
 use crate::clock::Clock;
 use crate::connector::Connector;
 use crate::driver;
+use crate::many::ManyCalls;
 use crate::producer::{Producer, Shared};
 #[cfg(feature = "json")]
 use crate::reporter::log_statistics;
@@ -309,6 +310,7 @@ impl Builder {
                 accumulator,
                 clock,
                 callbacks,
+                many_calls: ManyCalls::default(),
                 delivery_timeout,
                 abandoned,
                 _keep: keep,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::iter;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use raban_core::{Deliveries, EnqueueError, ErrorKind, ManyOutcome, NewRecord, ProduceError};
@@ -16,11 +17,36 @@ use crate::producer::{Shared, TryEnqueueError};
 use crate::serializer::Nullable;
 use crate::topic::{Topic, TopicRecord};
 
-/// Records without an outcome that are held at a time, some more or less.
+/// Records without an outcome that a producer's calls hold at a time, some more or less.
 const MOST_UNDER_WAY: usize = 1 << 17;
 
 /// Records that are looked at before the next lock, which the driver wants, too: a microsecond or two of work.
 const CHUNK: usize = 32;
+
+/// How many calls are sending many records: they share what may be under way.
+#[derive(Debug, Default)]
+pub(crate) struct ManyCalls(AtomicUsize);
+
+impl ManyCalls {
+    /// One more, until what this returns is dropped.
+    pub(crate) fn begin(&self) -> Counted<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(&self.0)
+    }
+
+    /// How many records one of them may have under way.
+    fn share(&self) -> usize {
+        MOST_UNDER_WAY / self.0.load(Ordering::Relaxed).max(1)
+    }
+}
+
+pub(crate) struct Counted<'a>(&'a AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// How [`Producer::send_many`](crate::Producer::send_many) or [`Topic::send_many`] ended.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +192,7 @@ impl Sending {
         // Not for each record: it takes a lock.
         self.unchecked = 0;
         let accumulator = &shared.accumulator;
-        let has_room = || self.held < MOST_UNDER_WAY && accumulator.has_room();
+        let has_room = || self.held < shared.many_calls.share() && accumulator.has_room();
         if self.held == 0 || has_room() {
             return;
         }
@@ -275,12 +301,13 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
         let mut many = Vec::new();
         let mut records = records.into_iter();
         let mut chunk: Vec<_> = iter::repeat_with(|| None).take(CHUNK).collect();
+        let shared = &self.producer.shared;
+        let _counted = shared.many_calls.begin();
         loop {
             let count = take_next(&mut records, &mut chunk);
             if count == 0 {
                 return ManyDeliveries(sending);
             }
-            let shared = &self.producer.shared;
             sending.make_room(shared, count, &mut waited_in_vain).await;
             let mut done = 0;
             while done < count {
@@ -369,5 +396,22 @@ pub(crate) fn note_vain_wait(
         && let ErrorKind::MemoryTimeout { .. } | ErrorKind::MetadataTimeout { .. } = error.kind()
     {
         *waited_in_vain = Some(error.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_share_what_may_be_under_way() {
+        let calls = ManyCalls::default();
+        let first = calls.begin();
+        assert_eq!(calls.share(), MOST_UNDER_WAY);
+        let others = [calls.begin(), calls.begin(), calls.begin()];
+        assert_eq!(calls.share(), MOST_UNDER_WAY / 4);
+        drop(others);
+        assert_eq!(calls.share(), MOST_UNDER_WAY);
+        drop(first);
     }
 }

@@ -18,7 +18,7 @@ use crate::builder::{Builder, Keep, StartError};
 use crate::callbacks::Callbacks;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
-use crate::many::{SendManyReport, Sending, note_vain_wait, waits_for_another};
+use crate::many::{ManyCalls, SendManyReport, Sending, note_vain_wait, waits_for_another};
 use crate::record::Record;
 use crate::topic::Topic;
 
@@ -158,6 +158,7 @@ impl Producer {
     ) -> SendManyReport {
         let mut sending = Sending::default();
         let mut waited_in_vain = None;
+        let _counted = self.shared.many_calls.begin();
         for record in records {
             sending
                 .make_room(&self.shared, 1, &mut waited_in_vain)
@@ -306,6 +307,7 @@ pub(crate) struct Shared {
     pub(crate) accumulator: Arc<Accumulator>,
     pub(crate) clock: Clock,
     pub(crate) callbacks: Arc<Callbacks>,
+    pub(crate) many_calls: ManyCalls,
     pub(crate) delivery_timeout: Duration,
     /// Set when nobody is left who could hear what a close reports: to how many records had failed
     /// by then.
