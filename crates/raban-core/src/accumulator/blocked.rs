@@ -182,8 +182,8 @@ impl Accumulator {
         record: &NewRecord<'_>,
         wait: &mut EnqueueWait,
     ) -> Option<Delivery> {
-        // In its turn, once it waits.
-        if wait.waiting.is_some() {
+        // In its turn, once it waits; and not again for what is known to be in its way.
+        if wait.waiting.is_some() || wait.blocked.is_some() {
             return None;
         }
         let delivery = self.enqueue(clock, topic, record, wait)?;
