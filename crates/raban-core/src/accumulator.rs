@@ -42,7 +42,7 @@ pub use self::instance_id::{ClientInstanceIdError, InstanceIdWait};
 use self::memory::Memory;
 use self::partition::{Partition, PartitionState, SlotTicket};
 pub use self::signal::Purge;
-use self::signal::Signal;
+use self::signal::{Signal, WakeAtEnd};
 use self::topic::TopicView;
 pub use self::topic::{PartitionInfo, Topic};
 use self::waits::{WaitId, Waits};
@@ -248,6 +248,7 @@ impl Accumulator {
             return;
         };
         let sealed = open.seal(&self.config.codec, now, self.listener());
+        let mut wake = self.signal.at_end();
         let mut state = partition.lock();
         match sealed {
             Ok(Sealed {
@@ -261,14 +262,14 @@ impl Accumulator {
                     .observe(batch.len(), batch.uncompressed_len());
                 let line = state.line();
                 state.fill(ticket, Some(batch));
-                self.signal_locked(partition, &mut state);
+                self.note_signal(partition, &mut state, &mut wake);
                 drop(state);
                 self.memory.release(released, line, unused);
                 self.fail_abandoned(now, partition);
             }
             Err(spent) => {
                 state.fill(ticket, None);
-                self.signal_locked(partition, &mut state);
+                self.note_signal(partition, &mut state, &mut wake);
                 drop(state);
                 self.recorder.failed(now, &partition.topic, spent.count);
                 self.generations.settle_batch(now, spent.generation);
@@ -277,10 +278,17 @@ impl Accumulator {
         }
     }
 
-    fn signal_locked(&self, partition: &Partition, state: &mut PartitionState) {
+    /// Notes that the sender has to look at the partition; `wake` wakes it when the partition's lock is free.
+    fn note_signal(
+        &self,
+        partition: &Partition,
+        state: &mut PartitionState,
+        wake: &mut WakeAtEnd<'_>,
+    ) {
         if !state.signalled {
             state.signalled = true;
-            self.signal.partition(partition.id);
+            self.signal.note_partition(partition.id);
+            wake.want();
         }
     }
 

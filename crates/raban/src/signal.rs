@@ -48,9 +48,12 @@ impl Signal {
 
     fn notify(&self) {
         if self.state.swap(NOTIFIED, Ordering::SeqCst) == ASLEEP {
-            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(task) = &*task {
-                task.wake_by_ref();
+            let held = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            let task = held.clone();
+            // The loop wants the lock as soon as it is awake.
+            drop(held);
+            if let Some(task) = task {
+                task.wake();
             }
         }
     }

@@ -102,6 +102,7 @@ impl Accumulator {
         candidate: &Candidate<'_>,
         call: Option<WaitId>,
     ) -> Result<Delivery, Box<Blocked>> {
+        let mut wake = self.signal.at_end();
         let (chosen, mut state) = lanes::lock(topic, partitions, chosen);
         let partition = chosen.partition;
         let batch_size = self.batch_limit(topic, partition);
@@ -109,7 +110,7 @@ impl Accumulator {
             if state.open.is_none() {
                 let now = clock.now().instant;
                 self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
-                self.signal_locked(partition, &mut state);
+                self.note_signal(partition, &mut state, &mut wake);
             }
             let room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
             if !room.is_there {

@@ -46,6 +46,26 @@ pub enum Purge {
     QueuedAndInFlight,
 }
 
+pub(crate) struct WakeAtEnd<'a> {
+    signal: &'a Signal,
+    wanted: bool,
+}
+
+impl WakeAtEnd<'_> {
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+    }
+}
+
+impl Drop for WakeAtEnd<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.wanted {
+            self.signal.wake();
+        }
+    }
+}
+
 impl Signal {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,9 +77,17 @@ impl Signal {
         waker.wake();
     }
 
-    pub(crate) fn partition(&self, id: PartitionId) {
+    /// Notes a partition; whoever does it wakes the sender once it holds no lock that the sender wants.
+    pub(crate) fn note_partition(&self, id: PartitionId) {
         self.state().news.partitions.push(id);
-        self.wake();
+    }
+
+    /// Wakes the sender at its end, if told to. Made before a lock is taken, it ends after that.
+    pub(crate) fn at_end(&self) -> WakeAtEnd<'_> {
+        WakeAtEnd {
+            signal: self,
+            wanted: false,
+        }
     }
 
     pub(crate) fn topic(&self, topic: &Arc<Topic>) {

@@ -39,7 +39,13 @@ fn no_news_is_missed_by_a_driver_that_registers_while_it_comes() {
         let threads: Vec<_> = (0..2)
             .map(|name| {
                 let signal = Arc::clone(&signal);
-                thread::spawn(move || (0..2).for_each(|_| signal.partition(PartitionId(name))))
+                thread::spawn(move || {
+                    for _ in 0..2 {
+                        let mut wake = signal.at_end();
+                        signal.note_partition(PartitionId(name));
+                        wake.want();
+                    }
+                })
             })
             .collect();
         threads.into_iter().for_each(|t| t.join().unwrap());
