@@ -124,6 +124,13 @@ enum Handle {
 }
 
 impl Handle {
+    fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(deliveries) => deliveries.count(),
+        }
+    }
+
     fn is_settled(&self) -> bool {
         match self {
             Self::One(delivery) => delivery.is_settled(),
@@ -144,7 +151,7 @@ impl Sending {
     /// Takes in what came of enqueuing the next record.
     pub(crate) async fn took(&mut self, enqueued: Result<Delivery, EnqueueError>) {
         match enqueued {
-            Ok(delivery) => self.hold(1, Handle::One(delivery)),
+            Ok(delivery) => self.hold(Handle::One(delivery)),
             Err(error) => {
                 self.report.failures.push((self.next, error.into()));
                 self.next += 1;
@@ -156,12 +163,13 @@ impl Sending {
     /// Takes in that the next records were enqueued.
     async fn took_many(&mut self, many: &mut Vec<Deliveries>) {
         for deliveries in many.drain(..) {
-            self.hold(deliveries.count(), Handle::Many(deliveries));
+            self.hold(Handle::Many(deliveries));
         }
         self.settle().await;
     }
 
-    fn hold(&mut self, count: usize, handle: Handle) {
+    fn hold(&mut self, handle: Handle) {
+        let count = handle.count();
         self.under_way.push_back((self.next, handle));
         self.held += count;
         self.next += count;
@@ -198,8 +206,10 @@ impl Sending {
         }
         let most = self.held / 2;
         let patience = accumulator.wait_for_room(shared.clock.now());
+        // First for the last of them, then for those before it that aren't settled yet: one by one each would wake this task.
+        let mut at = self.last_of(self.held - most);
         while self.held > most
-            && let Some((_, handle)) = self.under_way.front_mut()
+            && let Some((_, handle)) = self.under_way.get_mut(at)
         {
             let settled = poll_fn(|cx| match handle.poll_settled(cx) {
                 Poll::Ready(()) => Poll::Ready(Ok(())),
@@ -211,29 +221,36 @@ impl Sending {
                 *waited_in_vain = Some(error);
                 return;
             }
-            if let Some((first, handle)) = self.under_way.pop_front() {
-                self.settle_one(first, handle).await;
-            }
+            at = 0;
+            self.settle().await;
         }
     }
 
+    /// Which handle has the last of the first `count` records.
+    fn last_of(&self, count: usize) -> usize {
+        let mut records = 0;
+        let is_before = |(_, handle): &&(usize, Handle)| {
+            records += handle.count();
+            records < count
+        };
+        self.under_way.iter().take_while(is_before).count()
+    }
+
     async fn settle_one(&mut self, first: usize, handle: Handle) {
-        let (count, outcome) = match handle {
-            Handle::One(delivery) => (1, delivery.await.map(drop)),
-            Handle::Many(mut many) => {
-                let count = many.count();
-                match poll_fn(|cx| many.poll_outcome(cx)).await {
-                    ManyOutcome::Settled(outcome) => (count, outcome),
-                    ManyOutcome::Split(parts) => {
-                        let mut end = first + count;
-                        for part in parts.into_iter().rev() {
-                            end -= part.count();
-                            self.under_way.push_front((end, Handle::Many(part)));
-                        }
-                        return;
+        let count = handle.count();
+        let outcome = match handle {
+            Handle::One(delivery) => delivery.await.map(drop),
+            Handle::Many(mut many) => match poll_fn(|cx| many.poll_outcome(cx)).await {
+                ManyOutcome::Settled(outcome) => outcome,
+                ManyOutcome::Split(parts) => {
+                    let mut end = first + count;
+                    for part in parts.into_iter().rev() {
+                        end -= part.count();
+                        self.under_way.push_front((end, Handle::Many(part)));
                     }
+                    return;
                 }
-            }
+            },
         };
         self.held -= count;
         match outcome {
@@ -247,6 +264,9 @@ impl Sending {
     }
 
     pub(crate) async fn end(mut self) -> SendManyReport {
+        if let Some((_, last)) = self.under_way.back_mut() {
+            poll_fn(|cx| last.poll_settled(cx)).await;
+        }
         while let Some((first, handle)) = self.under_way.pop_front() {
             self.settle_one(first, handle).await;
         }
