@@ -34,6 +34,8 @@ pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
             return Poll::Ready(());
         }
         SINCE_YIELD.set(0);
+        // The producer's thread may wait for this processor: without this until a time slice ends, some milliseconds.
+        std::thread::yield_now();
         cx.waker().wake_by_ref();
         Poll::Pending
     })
