@@ -48,10 +48,12 @@ impl Signal {
 
     fn notify(&self) {
         if self.state.swap(NOTIFIED, Ordering::SeqCst) == ASLEEP {
-            let held = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-            let task = held.clone();
-            // The loop wants the lock as soon as it is awake.
-            drop(held);
+            // The loop wants the lock as soon as it is awake: it is free by then.
+            let task = self
+                .task
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             if let Some(task) = task {
                 task.wake();
             }

@@ -128,6 +128,8 @@ impl Accumulator {
                 let sealing = state.take_open();
                 state.filled = true;
                 drop(state);
+                // Others may have news of the partition that count on this call to wake the sender, and sealing takes its time.
+                drop(wake);
                 self.seal(clock.now().instant, partition, sealing);
             }
             return Ok(delivery);

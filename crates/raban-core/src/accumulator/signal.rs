@@ -46,6 +46,7 @@ pub enum Purge {
     QueuedAndInFlight,
 }
 
+/// Wakes the sender at its end, if told to. Made before a lock is taken, it ends after that.
 pub(crate) struct WakeAtEnd<'a> {
     signal: &'a Signal,
     wanted: bool,
@@ -82,7 +83,7 @@ impl Signal {
         self.state().news.partitions.push(id);
     }
 
-    /// Wakes the sender at its end, if told to. Made before a lock is taken, it ends after that.
+    /// To be told whether to wake the sender.
     pub(crate) fn at_end(&self) -> WakeAtEnd<'_> {
         WakeAtEnd {
             signal: self,
