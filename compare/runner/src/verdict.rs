@@ -68,6 +68,10 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
     use TargetKind::{Discard, Kafka};
     let judging = Judging { blocks, own: RABAN };
     let deciding = Cell::DECIDING;
+    let defaults = Cell {
+        settings: Profile::Defaults,
+        ..deciding
+    };
     let mut verdicts = Vec::new();
     // A future for each record, and the way that costs least.
     for own in [RABAN, "raban-many"] {
@@ -77,16 +81,17 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
             judging.best(Kafka, deciding, Metric::Cpu, AtMost(0.5)),
             judging.best(Kafka, deciding, Metric::RecordsPerSecond, AtLeast(0.97)),
             judging.best(Discard, deciding, Metric::RecordsPerSecond, AtLeast(3.0)),
+            judging.best(Kafka, defaults, Metric::Cpu, AtMost(0.5)),
         ]);
         for target in [Kafka, Discard] {
             let (metric, bound) = (Metric::PeakMib, AtMost(1.0));
             verdicts.push(judging.with(target, deciding, metric, bound, "rdkafka-threaded"));
+            for settings in [Profile::Best, Profile::Defaults] {
+                verdicts.push(judging.four_senders(target, settings));
+            }
         }
     }
     for target in [Kafka, Discard] {
-        for settings in [Profile::Best, Profile::Defaults] {
-            verdicts.push(judging.four_senders(target, settings));
-        }
         for linger in [0, 5] {
             verdicts.push(judging.best(target, Cell::latency(linger), Metric::P99, AtMost(1.05)));
         }
@@ -174,14 +179,11 @@ impl<'a, 'b> Judging<'a, 'b> {
 
     fn promise(&self, target: TargetKind, cell: Cell, metric: Metric, with: &str) -> String {
         let way = match self.own {
-            RABAN => String::new(),
-            own => format!(" {own}"),
+            RABAN => "",
+            own => &format!(" {own}"),
         };
-        format!(
-            "{} {cell}{way}: {} of {with}'s",
-            target.name(),
-            name(metric)
-        )
+        let (target, metric) = (target.name(), name(metric));
+        format!("{target} {cell}{way}: {metric} of {with}'s")
     }
 
     fn compare(
@@ -254,7 +256,7 @@ impl<'a, 'b> Judging<'a, 'b> {
                 Some((ratio, "one sender".to_owned()))
             });
         Verdict {
-            promise: format!("{} {four}: records/s of one sender's", target.name()),
+            promise: self.promise(target, four, Metric::RecordsPerSecond, "one sender"),
             bound: Bound::AtLeast(1.0),
             measured,
         }
@@ -408,7 +410,8 @@ mod tests {
             outcome(&verdicts, "discard 100b-6p-nokey-none-1s-best: records/s"),
             None
         );
-        assert_eq!(outcome(&verdicts, "kafka 100b-6p-nokey-none-4s-best"), None);
+        let four = "kafka 100b-6p-nokey-none-4s-best: records/s";
+        assert_eq!(outcome(&verdicts, four), None);
         assert_eq!(
             outcome(&verdicts, "kafka 100b-6p-nokey-gzip-1s-best: bytes"),
             None
