@@ -52,7 +52,7 @@ pub(crate) fn append_with_key(meter: &mut Meter) -> u64 {
 /// As many at a time as `send_many` looks at.
 pub(crate) fn append_many(meter: &mut Meter) -> u64 {
     let mut rig = Rig::new(6, &[]);
-    let records = [record(None, None); 64];
+    let records = [record(None, None); 32];
     let calls = PER_TICK / records.len() as u64;
     for _ in 0..TICKS {
         rig.round(meter, &[Step::Append], TICK, &mut |rig| {

@@ -94,7 +94,7 @@ impl OpenBatch {
     }
 
     /// Appends a record, noted or not, and returns its index.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         timestamp: i64,

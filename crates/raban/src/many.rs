@@ -18,7 +18,7 @@ use crate::serializer::Nullable;
 use crate::topic::{Topic, TopicRecord};
 
 /// Records without an outcome that a producer's calls hold at a time, some more or less.
-const MOST_UNDER_WAY: usize = 1 << 17;
+const MOST_UNDER_WAY: usize = 1 << 16;
 
 /// Records that are looked at before the next lock, which the driver wants, too: a microsecond or two of work.
 const CHUNK: usize = 32;

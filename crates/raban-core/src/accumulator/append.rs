@@ -53,6 +53,23 @@ impl<'a> Candidate<'a> {
     pub(super) fn most(&self) -> usize {
         self.record.upper_bound()
     }
+
+    /// Whether its timestamp is valid, and nothing of it is to be noted unless of all records.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.timestamp >= 0 && self.callback.is_none()
+    }
+
+    /// Puts it into a batch that has room for it, and returns its index there.
+    #[inline(always)]
+    pub(super) fn append_to(
+        &self,
+        open: &mut OpenBatch,
+        note: Option<(u64, Option<Callback>)>,
+    ) -> u32 {
+        open.largest_record = open.largest_record.max(self.most());
+        open.append(self.timestamp, self.record, note)
+    }
 }
 
 /// What an open batch has for a record.
@@ -153,8 +170,7 @@ impl Accumulator {
             batch_size,
             ..
         } = *room;
-        open.largest_record = open.largest_record.max(candidate.most());
-        let index = open.append(candidate.timestamp, candidate.record, self.note(candidate));
+        let index = candidate.append_to(open, self.note(candidate));
         // Another record like it would not fit.
         let batch_ends = len + bytes > batch_size;
         lanes::took(topic, partitions, chosen, bytes, batch_ends);
@@ -166,7 +182,7 @@ impl Accumulator {
     }
 
     /// Makes room for the record in the open batch, if that takes it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn make_room(
         &self,
         topic: &Topic,
@@ -212,11 +228,16 @@ impl Accumulator {
         })
     }
 
+    /// Whether the outcome of every record is told.
+    #[inline]
+    pub(super) fn notes_all(&self) -> bool {
+        self.listener.get().is_some_and(|held| held.to_all)
+    }
+
     /// What is to be remembered of a record whose outcome is told.
     #[inline]
     fn note(&self, candidate: &Candidate<'_>) -> Option<(u64, Option<Callback>)> {
-        let to_all = self.listener.get().is_some_and(|held| held.to_all);
-        let noted = to_all || candidate.callback.is_some();
+        let noted = self.notes_all() || candidate.callback.is_some();
         noted.then(|| {
             let callback = candidate.callback.and_then(CallbackSlot::take);
             (candidate.tag, callback)

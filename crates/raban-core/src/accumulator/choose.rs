@@ -12,15 +12,24 @@ use crate::partitioner::murmur2::partition_for_key;
 use crate::partitioner::{NamedPartitioner, Partitioning, Unpartitioned};
 use crate::record::NewRecord;
 
+#[derive(Clone, Copy)]
 pub(super) struct Chosen<'a> {
     pub(super) partition: &'a Arc<Partition>,
     /// It is this lane's sticky one.
     pub(super) lane: Option<usize>,
 }
 
+impl Chosen<'_> {
+    /// Bytes of records without a key that go there, too, unless the batch ends.
+    pub(super) fn left(&self, topic: &Topic) -> usize {
+        self.lane
+            .map_or(0, |lane| topic.sticky.left(lane, self.partition.index))
+    }
+}
+
 impl Accumulator {
     /// A record that is tried again goes where it was to go: `chosen` keeps what was asked for once.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose<'a>(
         &self,
         topic: &Topic,

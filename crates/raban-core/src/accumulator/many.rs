@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use raban_protocol::record_batch::HEADER_LEN;
+
 use super::Accumulator;
 use super::append::Candidate;
+use super::choose::Chosen;
 use super::lanes;
-use super::partition::{Partition, PartitionState};
+use super::partition::PartitionState;
 use super::topic::{Partitions, Topic, TopicView};
+use crate::batch::OpenBatch;
 use crate::delivery::Deliveries;
 use crate::partitioner::{NamedPartitioner, Partitioning};
 use crate::record::NewRecord;
@@ -16,9 +20,53 @@ use crate::time::Clock;
 
 /// A partition whose lock is held from one record to the next.
 struct Held<'a> {
-    partition: &'a Arc<Partition>,
+    topic: &'a Topic,
+    partitions: &'a Partitions,
+    chosen: Chosen<'a>,
     state: MutexGuard<'a, PartitionState>,
     batch_size: usize,
+    /// Bytes of the open batch up to which a record without a partition or a key needs nothing but to be copied.
+    plain_until: usize,
+    /// Bytes of the open batch that the sticky choice knows of.
+    counted: usize,
+}
+
+impl Held<'_> {
+    /// Adds a record that nothing else is to be done for. Such records go where the one before them went.
+    #[inline(always)]
+    fn add_plain(
+        &mut self,
+        record: &NewRecord<'_>,
+        candidate: &Candidate<'_>,
+        deliveries: &mut [Deliveries],
+    ) -> Option<()> {
+        let open = self.state.open.as_mut()?;
+        // Another record like it fits, too: the batch doesn't end with this one.
+        let plain = candidate.is_plain()
+            && record.partition.is_none()
+            && record.key.is_none()
+            && open.len() + 2 * candidate.most() <= self.plain_until;
+        let last = deliveries.last_mut().filter(|_| plain)?;
+        candidate.append_to(open, None);
+        last.add_one();
+        Some(())
+    }
+
+    /// Tells the sticky choice of the plain records.
+    fn count(&mut self) {
+        let len = self.state.open.as_ref().map_or(0, OpenBatch::len);
+        if len > self.counted {
+            let bytes = len - self.counted;
+            lanes::took(self.topic, self.partitions, &self.chosen, bytes, false);
+            self.counted = len;
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.count();
+    }
 }
 
 impl Accumulator {
@@ -46,10 +94,14 @@ impl Accumulator {
             let TopicView::Known(partitions) = view else {
                 return 0;
             };
-            let mut held = None;
+            let mut held: Option<Held<'_>> = None;
             let accepted = records.iter().take_while(|record| {
                 let candidate = Candidate::new(now, record);
-                self.add(topic, partitions, record, &candidate, &mut held, deliveries)
+                held.as_mut()
+                    .and_then(|held| held.add_plain(record, &candidate, deliveries))
+                    .or_else(|| {
+                        self.add(topic, partitions, record, &candidate, &mut held, deliveries)
+                    })
                     .is_some()
             });
             accepted.count()
@@ -57,48 +109,61 @@ impl Accumulator {
     }
 
     /// `None`: it isn't accepted.
-    #[inline(always)]
     fn add<'a>(
         &self,
-        topic: &Topic,
+        topic: &'a Topic,
         partitions: &'a Partitions,
         record: &NewRecord<'_>,
         candidate: &Candidate<'_>,
         held: &mut Option<Held<'a>>,
         deliveries: &mut Vec<Deliveries>,
     ) -> Option<()> {
+        if let Some(held) = held {
+            held.count();
+        }
         self.validate(candidate).ok()?;
         let mut chosen = self.choose(topic, partitions, record, &mut None).ok()?;
-        let Held {
-            state, batch_size, ..
-        } = match held {
-            Some(held) if Arc::ptr_eq(held.partition, chosen.partition) => held,
+        let held = match held {
+            Some(held) if Arc::ptr_eq(held.chosen.partition, chosen.partition) => held,
             _ => {
                 // Before the next: there is one lock at a time.
                 *held = None;
                 let (locked, state) = lanes::lock(topic, partitions, chosen);
                 chosen = locked;
                 held.insert(Held {
-                    partition: chosen.partition,
-                    state,
+                    topic,
+                    partitions,
+                    chosen,
                     batch_size: self.batch_limit(topic, chosen.partition),
+                    state,
+                    plain_until: 0,
+                    counted: usize::MAX,
                 })
             }
         };
-        state.open.as_ref()?;
+        held.state.open.as_ref()?;
         let room = self
-            .make_room(topic, state, candidate, *batch_size, None)
+            .make_room(topic, &mut held.state, candidate, held.batch_size, None)
             .ok()?;
         if !room.is_there || room.len >= room.limit {
             return None;
         }
-        let open = state.open.as_mut()?;
+        let open = held.state.open.as_mut()?;
         let index = self.put(topic, partitions, &chosen, candidate, open, &room);
         let goes_on = |last: &&mut Deliveries| last.goes_on(open.result(), index);
         match deliveries.last_mut().filter(goes_on) {
             Some(last) => last.add_one(),
             None => deliveries.push(Deliveries::new(Arc::clone(open.result()), index)),
         }
+        held.chosen = chosen;
+        held.counted = room.len;
+        held.plain_until = if self.notes_all() {
+            0
+        } else {
+            let most = held.batch_size.min(self.largest_record);
+            let fits = HEADER_LEN + open.capacity();
+            most.min(fits).min(room.len + chosen.left(topic))
+        };
         Some(())
     }
 }

@@ -110,8 +110,8 @@ impl Sticky {
             return false;
         }
         let taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-        let switch = (taken >= self.switch_after && batch_ends)
-            || taken >= self.switch_after.saturating_mul(2);
+        let switch =
+            (taken >= self.switch_after && batch_ends) || taken >= self.switches_at_the_latest();
         let next = if switch {
             pack(self.choose(choices) as u32, 0)
         } else {
@@ -121,6 +121,21 @@ impl Sticky {
         // choice made because the partition can't be chosen any more is overwritten: it is made again.
         lane.store(next, Ordering::Relaxed);
         switch
+    }
+
+    /// Bytes to be counted for a partition, while its batch doesn't end, before the lane switches; 0 if it is another's.
+    #[inline]
+    pub(crate) fn left(&self, lane: usize, partition: i32) -> usize {
+        let (current, taken) = unpack(self.lanes[lane].0.load(Ordering::Relaxed));
+        if current != partition as u32 {
+            return 0;
+        }
+        self.switches_at_the_latest().saturating_sub(taken) as usize
+    }
+
+    #[inline]
+    fn switches_at_the_latest(&self) -> u32 {
+        self.switch_after.saturating_mul(2)
     }
 
     /// Has choices go by this load of a partition from now on; `None`: it has no leader.

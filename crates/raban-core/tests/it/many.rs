@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use raban_core::config::Settings;
 use raban_core::{Config, Deliveries, ManyOutcome, NewRecord, Partitioner, Unpartitioned};
 use raban_protocol::error_code::ErrorCode;
@@ -94,6 +95,12 @@ fn a_record_that_a_batch_has_no_room_for_or_that_is_wrong_ends_it() {
         ..to(0, &["a"])[0]
     };
     assert_eq!(enqueue(&harness, &[negative]).0, 0);
+    let anywhere = |record: &NewRecord<'static>| NewRecord {
+        partition: None,
+        ..*record
+    };
+    let records = [to(0, &["d"])[0], negative].map(|record| anywhere(&record));
+    assert_eq!(enqueue(&harness, &records).0, 1);
     assert_eq!(enqueue(&harness, &to(7, &["a"])).0, 0, "no such partition");
     drop(
         harness
@@ -101,6 +108,71 @@ fn a_record_that_a_batch_has_no_room_for_or_that_is_wrong_ends_it() {
             .close(harness.now, Duration::from_secs(1)),
     );
     assert_eq!(enqueue(&harness, &to(0, &["a"])).0, 0, "it is closed");
+}
+
+/// Each with its partition.
+type Batches = Vec<(i32, Vec<Option<Bytes>>)>;
+
+/// What is in the batches of records that come so many at a time; and what they leave of `buffer.memory`.
+fn batches_of(records: &[NewRecord<'_>], at_a_time: usize) -> (Batches, u64) {
+    let mut harness = Harness::new(&[
+        ("linger.ms", "1000"),
+        ("batch.size", "4000"),
+        ("batch.growth.enable", "false"),
+    ]);
+    harness.partitions = 3;
+    let mut deliveries = Vec::new();
+    for mut records in records.chunks(at_a_time) {
+        while !records.is_empty() {
+            // One alone is not one of many.
+            let accepted = if records.len() > 1 {
+                let (accepted, many) = enqueue(&harness, records);
+                deliveries.extend(many);
+                accepted
+            } else {
+                0
+            };
+            records = &records[accepted..];
+            if let Some((next, rest)) = records.split_first() {
+                harness.enqueue(next).unwrap().detach();
+                records = rest;
+            }
+        }
+    }
+    let left = harness.metrics().buffer_available_bytes;
+    harness.advance(Duration::from_secs(1));
+    let mut batches = Batches::new();
+    while let Some(produced) = harness.produced.front() {
+        for (partition, batch) in produced.batches() {
+            let values = batch.records.into_iter().map(|record| record.value);
+            batches.push((partition, values.collect()));
+        }
+        harness.answer_next(ErrorCode::NONE);
+        harness.run();
+    }
+    assert_acknowledged(deliveries);
+    (batches, left)
+}
+
+#[test]
+fn they_go_where_each_would_go_by_itself() {
+    let values: Vec<_> = (0..2000_usize)
+        .map(|number| format!("{number}{}", "x".repeat(number * number % 170)))
+        .collect();
+    let records: Vec<_> = (0_usize..)
+        .zip(&values)
+        .map(|(number, value)| NewRecord {
+            partition: (number % 29 == 7).then_some(1),
+            key: (number % 31 == 11).then_some(b"key"),
+            value: (number % 37 != 13).then_some(value.as_bytes()),
+            ..NewRecord::default()
+        })
+        .collect();
+    let expected = batches_of(&records, 1);
+    assert!(expected.0.len() > 40, "{}", expected.0.len());
+    for at_a_time in [2, 7, 32, 2000] {
+        assert_eq!(batches_of(&records, at_a_time), expected, "{at_a_time}");
+    }
 }
 
 #[test]

@@ -79,6 +79,30 @@ fn each_record_is_told_once_in_order() {
 }
 
 #[test]
+fn each_of_many_is_told() {
+    for to_all in [true, false] {
+        let (mut harness, ear) = listening(&[("linger.ms", "1000")], to_all);
+        let called = CallbackSlot::new(Box::new(|_| {}));
+        let mut records = [1, 2, 3, 4].map(|tag| NewRecord {
+            partition: None,
+            ..tagged(tag)
+        });
+        records[2].callback = Some(&called);
+        harness.enqueue(&records[0]).unwrap().detach();
+        let mut many = Vec::new();
+        let topic = harness.topic();
+        let accumulator = &harness.accumulator;
+        let accepted = accumulator.enqueue_many(&harness.now, &topic, &records[1..], &mut many);
+        assert_eq!(accepted, 3);
+        harness.advance(std::time::Duration::from_secs(1));
+        harness.answer_all();
+        let told: Vec<_> = ear.heard().into_iter().map(|(tag, _)| tag).collect();
+        let expected: &[u64] = if to_all { &[1, 2, 3, 4] } else { &[3] };
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
 fn flush_ends_behind_what_is_told() {
     let (mut harness, ear) = listening(&[("linger.ms", "1000")], true);
     let delivery = send(&mut harness, 1..2);

@@ -70,7 +70,7 @@ impl RecordsBuilder {
     /// # Panics
     ///
     /// If the record takes 2 GiB or the batch has 2^31 - 1 records, which no limit of Kafka's lets come here.
-    #[inline]
+    #[inline(always)]
     pub fn append<'r>(&mut self, timestamp: i64, record: impl Into<Measured<'r>>) -> u32 {
         let measured = record.into();
         let record = &measured.record;
