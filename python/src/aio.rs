@@ -21,7 +21,7 @@ use raban::Delivery;
 
 pub(crate) use self::batch::{BatchBuilder, BatchRecordMetadata};
 use self::event_loop::{LoopBell, NewFuture, resolve};
-use self::ops::{Ops, told};
+use self::ops::{Ops, Told, told};
 pub(crate) use self::send::SendCoroutine;
 use crate::closing;
 use crate::core::{Core, Start};
@@ -169,22 +169,48 @@ impl Started {
         true
     }
 
-    /// Has a record accepted that has to wait for that; resolves to its future.
+    /// Has a record accepted that has to wait for memory; resolves to its future.
     fn accept_later(
         self: &Arc<Self>,
         py: Python<'_>,
         topic: Arc<raban::Topic>,
         record: Serialized,
     ) -> PyResult<Py<PyAny>> {
+        ops::submit(self, py, self.accepting(topic, record))
+    }
+
+    /// Has a record accepted once its topic's metadata is known and those that wait for that had their turn; resolves to its future.
+    fn accept_in_line(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        topic: Arc<raban::Topic>,
+        record: Serialized,
+    ) -> PyResult<Py<PyAny>> {
+        let (core, name) = (Arc::clone(&self.core), topic.name().to_owned());
+        let known = async move {
+            let known = core.producer.partitions_for(&name).await;
+            known.map(drop).map_err(|error| {
+                told(move |py| Err::<Py<PyAny>, _>(core.failures.enqueue(py, &error)))
+            })
+        };
+        let accepting = self.accepting(Arc::clone(&topic), record);
+        ops::submit_in_line(self, py, topic.name(), known, accepting)
+    }
+
+    fn accepting(
+        self: &Arc<Self>,
+        topic: Arc<raban::Topic>,
+        record: Serialized,
+    ) -> impl Future<Output = Told> + Send + 'static {
         let this = Arc::clone(self);
         let record = record.keep();
-        ops::submit(self, py, async move {
+        async move {
             let accepted = record.record(&topic).enqueue().await;
             told(move |py| match accepted {
                 Ok(delivery) => this.await_record(py, delivery),
                 Err(error) => Err(this.core.failures.enqueue(py, &error)),
             })
-        })
+        }
     }
 
     /// Tells all that is to be told.

@@ -140,6 +140,34 @@ def test_records_of_one_task_are_in_order(run: Run, cluster: Cluster, topic: str
     assert values(cluster, topic) == [b"%d" % number for number in range(2000)]
 
 
+def test_no_send_goes_before_those_that_wait_for_metadata(
+    run: Run, broker: EmbeddedBroker, gate: Gate
+) -> None:
+    def is_known(producer: AIOKafkaProducer, topic: str) -> bool:
+        try:
+            return bool(producer._partitions(topic))
+        except ValueError:
+            return False
+
+    async def main() -> None:
+        async with producer_of(gate) as producer:
+            gate.hold_requests(METADATA)
+            waiting = [asyncio.create_task(producer.send("t", b"%d" % each)) for each in range(20)]
+            await until_held(gate)
+            waiting.pop(3).cancel()
+            gate.let_go()
+            # The loop doesn't run meanwhile: nothing that waits goes on.
+            while not is_known(producer, "t"):
+                time.sleep(0.001)
+            last = await producer.send("t", b"last")
+            await asyncio.gather(*waiting)
+            await last
+        found = [record.value for record in broker.records("t")]
+        assert found == [b"%d" % each for each in range(20) if each != 3] + [b"last"]
+
+    run(main())
+
+
 def test_outcomes_come_in_order(run: Run, cluster: Cluster, topic: str) -> None:
     seen: list[int] = []
 

@@ -1,6 +1,9 @@
 //! What takes a while, as an `asyncio.Future`: raban's futures, polled by the event loop.
+//!
+//! Sends that wait for a topic's metadata stand in line: tasks that send in an order, as `asyncio.gather` begins them, have their
+//! records accepted in it, and none that comes when the metadata does goes before them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +25,23 @@ pub(super) fn told(make: impl FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send +
 }
 
 struct Op {
+    /// What it stands in line for.
+    line: Option<Line>,
     doing: Pin<Box<dyn Future<Output = Told> + Send>>,
     future: Py<PyAny>,
+}
+
+/// The line of sends to a topic whose metadata isn't known.
+struct Line {
+    topic: String,
+    known: Pin<Box<dyn Future<Output = Result<(), Told>> + Send>>,
 }
 
 pub(super) struct Ops {
     /// Those that wait, by a number of their own.
     waiting: Mutex<HashMap<u64, Op>>,
+    /// Those of them that stand in line, by topic. One that was cancelled may stay until the line is served.
+    lines: Mutex<HashMap<String, BTreeSet<u64>>>,
     next: AtomicU64,
     woken: Arc<Woken<u64>>,
 }
@@ -37,6 +50,7 @@ impl Ops {
     pub(super) fn new(bell: Arc<dyn Bell>) -> Self {
         Self {
             waiting: Mutex::default(),
+            lines: Mutex::default(),
             next: AtomicU64::new(0),
             woken: Woken::new(bell),
         }
@@ -71,6 +85,44 @@ impl Ops {
         std::mem::take(&mut *lock(&self.waiting))
     }
 
+    /// Whether sends wait for this topic's metadata.
+    #[inline]
+    pub(super) fn has_line(&self, topic: &str) -> bool {
+        let lines = lock(&self.lines);
+        !lines.is_empty() && lines.contains_key(topic)
+    }
+
+    /// Takes one out of its line, together with those before it if `with_earlier`, and returns these.
+    fn leave_line(&self, topic: &str, number: u64, with_earlier: bool) -> BTreeSet<u64> {
+        let mut lines = lock(&self.lines);
+        let Some(line) = lines.get_mut(topic) else {
+            return BTreeSet::new();
+        };
+        line.remove(&number);
+        let mut earlier = BTreeSet::new();
+        if with_earlier {
+            let later = line.split_off(&number);
+            earlier = std::mem::replace(line, later);
+        }
+        if line.is_empty() {
+            lines.remove(topic);
+        }
+        earlier
+    }
+
+    /// Goes on with some of those that wait, in order.
+    fn poll_each(&self, py: Python<'_>, numbers: impl IntoIterator<Item = u64>) -> PyResult<()> {
+        let mut failed = Ok(());
+        for number in numbers {
+            // Woken twice, it is there but once.
+            let op = lock(&self.waiting).remove(&number);
+            if let Some(op) = op {
+                failed = failed.and(self.poll(py, number, op));
+            }
+        }
+        failed
+    }
+
     /// Goes on with one. It is in nobody's list meanwhile, for it may call Python's code, which may begin others.
     fn poll(&self, py: Python<'_>, number: u64, mut op: Op) -> PyResult<()> {
         let cancelled = op.future.call_method0(py, pyo3::intern!(py, "cancelled"))?;
@@ -78,13 +130,28 @@ impl Ops {
             return Ok(());
         }
         let waker = self.woken.waker(number);
-        match op.doing.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut cx = Context::from_waker(&waker);
+        let mut failed = Ok(());
+        if let Some(line) = &mut op.line {
+            let Poll::Ready(known) = line.known.as_mut().poll(&mut cx) else {
+                lock(&self.waiting).insert(number, op);
+                return Ok(());
+            };
+            let earlier = self.leave_line(&line.topic, number, known.is_ok());
+            op.line = None;
+            if let Err(told) = known {
+                return resolve(op.future.bind(py), told(py));
+            }
+            // What is known now is known to them, too.
+            failed = self.poll_each(py, earlier);
+        }
+        failed.and(match op.doing.as_mut().poll(&mut cx) {
             Poll::Pending => {
                 lock(&self.waiting).insert(number, op);
                 Ok(())
             }
             Poll::Ready(told) => resolve(op.future.bind(py), told(py)),
-        }
+        })
     }
 }
 
@@ -94,27 +161,47 @@ pub(super) fn submit(
     py: Python<'_>,
     doing: impl Future<Output = Told> + Send + 'static,
 ) -> PyResult<Py<PyAny>> {
+    begin(started, py, None, doing)
+}
+
+/// Begins something when the topic's metadata is `known`, behind those that wait for it already.
+pub(super) fn submit_in_line(
+    started: &Started,
+    py: Python<'_>,
+    topic: &str,
+    known: impl Future<Output = Result<(), Told>> + Send + 'static,
+    doing: impl Future<Output = Told> + Send + 'static,
+) -> PyResult<Py<PyAny>> {
+    let line = Line {
+        topic: topic.to_owned(),
+        known: Box::pin(known),
+    };
+    begin(started, py, Some(line), doing)
+}
+
+fn begin(
+    started: &Started,
+    py: Python<'_>,
+    line: Option<Line>,
+    doing: impl Future<Output = Told> + Send + 'static,
+) -> PyResult<Py<PyAny>> {
     let future = started.new_future.call(py)?;
+    let ops = &started.ops;
+    let number = ops.next.fetch_add(1, Ordering::Relaxed);
+    if let Some(line) = &line {
+        let mut lines = lock(&ops.lines);
+        lines.entry(line.topic.clone()).or_default().insert(number);
+    }
     let op = Op {
+        line,
         doing: Box::pin(doing),
         future: future.clone_ref(py),
     };
-    let number = started.ops.next.fetch_add(1, Ordering::Relaxed);
-    started.ops.poll(py, number, op)?;
+    ops.poll(py, number, op)?;
     Ok(future)
 }
 
 /// Goes on with those that were woken.
 pub(super) fn go_on(started: &Started, py: Python<'_>) -> PyResult<()> {
-    let ops = &started.ops;
-    let numbers = ops.woken.take();
-    let mut failed = Ok(());
-    for number in numbers {
-        // Woken twice, it is there but once.
-        let op = lock(&ops.waiting).remove(&number);
-        if let Some(op) = op {
-            failed = failed.and(ops.poll(py, number, op));
-        }
-    }
-    failed
+    started.ops.poll_each(py, started.ops.woken.take())
 }

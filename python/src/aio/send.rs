@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+use raban::TryEnqueueError;
 
 use super::{Started, serialize};
 use crate::exit::Inside;
@@ -78,12 +79,17 @@ impl SendCoroutine {
         let core = &self.started.core;
         let record = serialize(py, core, args)?;
         let topic = core.topic(args.topic.bind(py))?;
-        match core.accept(&topic, &record) {
-            Some(Ok(delivery)) => Ok(Accepted::AtOnce(self.started.await_record(py, delivery)?)),
-            Some(Err(error)) => Err(core.failures.enqueue(py, &error)),
-            None => Ok(Accepted::Later(
-                self.started.accept_later(py, topic, record)?,
-            )),
+        let started = &self.started;
+        if started.ops.has_line(topic.name()) {
+            return Ok(Accepted::Later(started.accept_in_line(py, topic, record)?));
+        }
+        match record.record(&topic).try_enqueue() {
+            Ok(delivery) => Ok(Accepted::AtOnce(started.await_record(py, delivery)?)),
+            Err(TryEnqueueError::Failed(error)) => Err(core.failures.enqueue(py, &error)),
+            Err(TryEnqueueError::Full(_)) => {
+                Ok(Accepted::Later(started.accept_later(py, topic, record)?))
+            }
+            Err(_) => Ok(Accepted::Later(started.accept_in_line(py, topic, record)?)),
         }
     }
 }
