@@ -40,7 +40,7 @@ struct Line {
 pub(super) struct Ops {
     /// Those that wait, by a number of their own.
     waiting: Mutex<HashMap<u64, Op>>,
-    /// Those of them that stand in line, by topic. One that was cancelled may stay until the line is served.
+    /// Those of them that stand in line, by topic. One that was cancelled stays until it is woken, or the line is served.
     lines: Mutex<HashMap<String, BTreeSet<u64>>>,
     next: AtomicU64,
     woken: Arc<Woken<u64>>,
@@ -74,7 +74,9 @@ impl Ops {
             {
                 // Dropped without the lock, which its wakers may take.
                 let cancelled = lock(&self.waiting).remove(&number);
-                drop(cancelled);
+                if let Some(op) = cancelled {
+                    self.leave(number, &op);
+                }
             }
         }
         Ok(())
@@ -90,6 +92,13 @@ impl Ops {
     pub(super) fn has_line(&self, topic: &str) -> bool {
         let lines = lock(&self.lines);
         !lines.is_empty() && lines.contains_key(topic)
+    }
+
+    /// Takes one out of its line, if it stands in one.
+    fn leave(&self, number: u64, op: &Op) {
+        if let Some(line) = &op.line {
+            self.leave_line(&line.topic, number, false);
+        }
     }
 
     /// Takes one out of its line, together with those before it if `with_earlier`, and returns these.
@@ -127,6 +136,7 @@ impl Ops {
     fn poll(&self, py: Python<'_>, number: u64, mut op: Op) -> PyResult<()> {
         let cancelled = op.future.call_method0(py, pyo3::intern!(py, "cancelled"))?;
         if cancelled.bind(py).is_truthy()? {
+            self.leave(number, &op);
             return Ok(());
         }
         let waker = self.woken.waker(number);
