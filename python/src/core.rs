@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
-use raban::{Delivery, EnqueueError, Producer, Settings, StartError, Topic, TryEnqueueError};
+use raban::{Producer, Settings, StartError, Topic};
 
 use crate::data::Data;
 use crate::failure::{Failures, exception};
@@ -179,20 +179,6 @@ impl Core {
     /// Whether bytes go as they are given, and raban chooses their partition.
     pub(crate) fn sends_bytes(&self) -> bool {
         self.key.is_none() && self.value.is_none() && self.partitioner.is_none()
-    }
-
-    /// Accepts a record, if it has nothing to wait for.
-    #[inline]
-    pub(crate) fn accept(
-        &self,
-        topic: &Topic,
-        record: &Serialized,
-    ) -> Option<Result<Delivery, EnqueueError>> {
-        match record.record(topic).try_enqueue() {
-            Ok(delivery) => Some(Ok(delivery)),
-            Err(TryEnqueueError::Failed(error)) => Some(Err(error)),
-            Err(_) => None,
-        }
     }
 }
 

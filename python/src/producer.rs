@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyTuple};
-use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind, PartitionInfo};
+use raban::{Admin, AdminError, Delivery, EnqueueError, ErrorKind, PartitionInfo, TryEnqueueError};
 
 use crate::callbacks::Callbacks;
 use crate::closing;
@@ -78,9 +78,10 @@ impl Started {
         let record = core.serialize(py, given)?;
         let topic = core.topic(given.topic)?;
         let header_size = record.header_size();
-        let accepted = match core.accept(&topic, &record) {
-            Some(accepted) => accepted,
-            None => accept_later(py, &topic, record)?,
+        let accepted = match record.record(&topic).try_enqueue() {
+            Ok(delivery) => Ok(delivery),
+            Err(TryEnqueueError::Failed(error)) => Err(error),
+            Err(_) => accept_later(py, &topic, record)?,
         };
         match accepted {
             Ok(delivery) => Ok(RecordFuture::new(

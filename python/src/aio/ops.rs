@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,33 +91,30 @@ impl Ops {
     /// Whether sends wait for this topic's metadata.
     #[inline]
     pub(super) fn has_line(&self, topic: &str) -> bool {
-        let lines = lock(&self.lines);
-        !lines.is_empty() && lines.contains_key(topic)
+        lock(&self.lines).contains_key(topic)
     }
 
     /// Takes one out of its line, if it stands in one.
     fn leave(&self, number: u64, op: &Op) {
         if let Some(line) = &op.line {
-            self.leave_line(&line.topic, number, false);
+            self.leave_line(&line.topic, number..=number);
         }
     }
 
-    /// Takes one out of its line, together with those before it if `with_earlier`, and returns these.
-    fn leave_line(&self, topic: &str, number: u64, with_earlier: bool) -> BTreeSet<u64> {
+    /// Takes these out of a line, and returns those that stood in it, in order.
+    fn leave_line(&self, topic: &str, numbers: RangeInclusive<u64>) -> Vec<u64> {
         let mut lines = lock(&self.lines);
         let Some(line) = lines.get_mut(topic) else {
-            return BTreeSet::new();
+            return Vec::new();
         };
-        line.remove(&number);
-        let mut earlier = BTreeSet::new();
-        if with_earlier {
-            let later = line.split_off(&number);
-            earlier = std::mem::replace(line, later);
+        let left: Vec<_> = line.range(numbers).copied().collect();
+        for number in &left {
+            line.remove(number);
         }
         if line.is_empty() {
             lines.remove(topic);
         }
-        earlier
+        left
     }
 
     /// Goes on with some of those that wait, in order.
@@ -147,13 +145,14 @@ impl Ops {
                 lock(&self.waiting).insert(number, op);
                 return Ok(());
             };
-            let earlier = self.leave_line(&line.topic, number, known.is_ok());
-            op.line = None;
             if let Err(told) = known {
+                self.leave(number, &op);
                 return resolve(op.future.bind(py), told(py));
             }
-            // What is known now is known to them, too.
-            failed = self.poll_each(py, earlier);
+            let served = self.leave_line(&line.topic, 0..=number);
+            op.line = None;
+            // What is known now is known to those before it, too. It itself isn't among those that wait.
+            failed = self.poll_each(py, served);
         }
         failed.and(match op.doing.as_mut().poll(&mut cx) {
             Poll::Pending => {
