@@ -12,9 +12,11 @@ use crate::delivery::Delivery;
 use crate::producer::{Shared, TryEnqueueError};
 use crate::record::Record;
 
-/// Records that a loop may enqueue without a wait before it lets the executor's other tasks run: some 0.2 ms of work. Each time
-/// an executor may wake another of its threads, which takes the task over.
-const YIELD_EVERY: usize = 1024;
+/// Records that a loop may enqueue without a wait before it offers the processor to other threads: some 0.2 ms of work.
+const LET_THREADS_RUN_EVERY: usize = 1024;
+/// And before it lets the executor's other tasks run, after about a millisecond. An executor of several threads may wake another one
+/// for that: each 1,024 records, it was a tenth of a record's cost.
+const LET_TASKS_RUN_EVERY: usize = 8 * LET_THREADS_RUN_EVERY;
 
 thread_local! {
     /// Records accepted on this thread since it let other tasks run.
@@ -28,14 +30,18 @@ pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
         if std::mem::replace(&mut counted, true) {
             return Poll::Ready(());
         }
-        let since = SINCE_YIELD.get() + records;
-        if since < YIELD_EVERY {
-            SINCE_YIELD.set(since);
+        let before = SINCE_YIELD.get();
+        let since = before + records;
+        SINCE_YIELD.set(since);
+        if since / LET_THREADS_RUN_EVERY == before / LET_THREADS_RUN_EVERY {
+            return Poll::Ready(());
+        }
+        // The producer's thread may wait for this processor: without this until a time slice ends, some milliseconds.
+        std::thread::yield_now();
+        if since < LET_TASKS_RUN_EVERY {
             return Poll::Ready(());
         }
         SINCE_YIELD.set(0);
-        // The producer's thread may wait for this processor: without this until a time slice ends, some milliseconds.
-        std::thread::yield_now();
         cx.waker().wake_by_ref();
         Poll::Pending
     })

@@ -86,21 +86,22 @@ impl RecordsBuilder {
             self.zero_ahead(end);
         }
 
-        let mut out = Output::new(&mut self.buffer[self.len..end]);
-        out.put_varint(record_len);
-        out.put_u8(0);
         if index == 0 {
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
         }
-        out.put_varlong(timestamp.wrapping_sub(self.base_timestamp));
-        out.put_varint(index as i32);
-        out.put_nullable(record.key);
-        out.put_nullable(record.value);
-        out.put_varint(record_int(record.headers.len()));
+        let mut out = Output::new(&mut self.buffer[self.len..end])
+            .put_varint(record_len)
+            .put_u8(0)
+            .put_varlong(timestamp.wrapping_sub(self.base_timestamp))
+            .put_varint(index as i32)
+            .put_nullable(record.key)
+            .put_nullable(record.value)
+            .put_varint(record_int(record.headers.len()));
         for header in record.headers {
-            out.put_nullable(Some(header.key.as_bytes()));
-            out.put_nullable(header.value.as_deref());
+            out = out
+                .put_nullable(Some(header.key.as_bytes()))
+                .put_nullable(header.value.as_deref());
         }
 
         self.max_timestamp = self.max_timestamp.max(timestamp);

@@ -35,7 +35,8 @@ pub(super) const fn varlong_len(value: i64) -> usize {
     (bits * 9 + 64) / 64
 }
 
-/// Writes a record into the bytes counted for it.
+/// Writes a record into the bytes counted for it. It goes from call to call by value, so that it stays in registers.
+#[must_use = "what is left is where the next bytes go"]
 pub(super) struct Output<'a> {
     /// Those that aren't written yet.
     left: &'a mut [u8],
@@ -48,59 +49,61 @@ impl<'a> Output<'a> {
     }
 
     #[inline(always)]
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        let left = std::mem::take(&mut self.left);
-        let (written, left) = left.split_first_chunk_mut().expect("they were counted");
+    fn put<const N: usize>(self, bytes: [u8; N]) -> Self {
+        let (written, left) = self
+            .left
+            .split_first_chunk_mut()
+            .expect("they were counted");
         *written = bytes;
-        self.left = left;
+        Self { left }
     }
 
     #[inline(always)]
-    pub(super) fn put_u8(&mut self, byte: u8) {
-        self.put([byte]);
+    pub(super) fn put_u8(self, byte: u8) -> Self {
+        self.put([byte])
     }
 
     #[inline(always)]
-    pub(super) fn put_varint(&mut self, value: i32) {
-        self.put_unsigned(u64::from(zigzag(value)));
+    pub(super) fn put_varint(self, value: i32) -> Self {
+        self.put_unsigned(u64::from(zigzag(value)))
     }
 
     #[inline(always)]
-    pub(super) fn put_varlong(&mut self, value: i64) {
-        self.put_unsigned(zigzag_long(value));
+    pub(super) fn put_varlong(self, value: i64) -> Self {
+        self.put_unsigned(zigzag_long(value))
     }
 
     #[inline(always)]
-    fn put_unsigned(&mut self, value: u64) {
+    fn put_unsigned(self, value: u64) -> Self {
         // Nearly all are so short, and done without a loop.
         if value < 0x80 {
-            self.put([value as u8]);
+            self.put([value as u8])
         } else if value < 0x4000 {
-            self.put([value as u8 | 0x80, (value >> 7) as u8]);
+            self.put([value as u8 | 0x80, (value >> 7) as u8])
         } else {
-            self.put_long(value);
+            self.put_long(value)
         }
     }
 
     #[inline(never)]
-    fn put_long(&mut self, mut rest: u64) {
+    fn put_long(mut self, mut rest: u64) -> Self {
         while rest >= 0x80 {
-            self.put([rest as u8 | 0x80]);
+            self = self.put([rest as u8 | 0x80]);
             rest >>= 7;
         }
-        self.put([rest as u8]);
+        self.put([rest as u8])
     }
 
     /// The length, -1 for null, and the bytes.
     #[inline(always)]
-    pub(super) fn put_nullable(&mut self, bytes: Option<&[u8]>) {
+    pub(super) fn put_nullable(self, bytes: Option<&[u8]>) -> Self {
         let Some(bytes) = bytes else {
             return self.put_varint(-1);
         };
-        self.put_varint(record_int(bytes.len()));
-        let (written, left) = std::mem::take(&mut self.left).split_at_mut(bytes.len());
+        let out = self.put_varint(record_int(bytes.len()));
+        let (written, left) = out.left.split_at_mut(bytes.len());
         written.copy_from_slice(bytes);
-        self.left = left;
+        Self { left }
     }
 }
 
@@ -145,18 +148,14 @@ mod tests {
 
     fn bytes_of(value: i32) -> Vec<u8> {
         let mut bytes = [0; MAX_VARINT_LEN];
-        let mut out = Output::new(&mut bytes);
-        out.put_varint(value);
-        let left = out.left.len();
+        let left = Output::new(&mut bytes).put_varint(value).left.len();
         let len = bytes.len() - left;
         bytes[..len].to_vec()
     }
 
     fn bytes_of_long(value: i64) -> Vec<u8> {
         let mut bytes = [0; MAX_VARLONG_LEN];
-        let mut out = Output::new(&mut bytes);
-        out.put_varlong(value);
-        let left = out.left.len();
+        let left = Output::new(&mut bytes).put_varlong(value).left.len();
         let len = bytes.len() - left;
         bytes[..len].to_vec()
     }

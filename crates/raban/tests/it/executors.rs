@@ -93,7 +93,7 @@ async fn a_loop_that_is_always_ready_lets_other_tasks_run() {
     static RAN: AtomicBool = AtomicBool::new(false);
     tokio::spawn(async { RAN.store(true, Ordering::Relaxed) });
     // With memory for all of them none has to wait.
-    for _ in 0..5000 {
+    for _ in 0..10_000 {
         producer
             .enqueue(Record::to("t").value("v"))
             .await
