@@ -163,11 +163,11 @@ impl RecordMetadata {
 
 named_tuple!(RecordMetadata {
     topic: &'s str = |this, _py| Ok(this.place.topic());
-    partition: i32 = |this, _py| Ok(this.place.partition);
+    partition: i32 = |this, _py| Ok(this.place.partition());
     topic_partition: Bound<'py, PyAny> =
-        |this, py| topic_partition(py, this.place.topic(), this.place.partition);
-    offset: i64 = |this, _py| Ok(this.place.offset.unwrap_or(-1));
-    timestamp: i64 = |this, _py| Ok(this.place.timestamp);
+        |this, py| topic_partition(py, this.place.topic(), this.place.partition());
+    offset: i64 = |this, _py| Ok(this.place.offset().unwrap_or(-1));
+    timestamp: i64 = |this, _py| Ok(this.place.timestamp());
     checksum: Option<i64> = |_this, _py| Ok(None);
     serialized_key_size: i64 = |this, _py| Ok(size(this.place.serialized_key_size()));
     serialized_value_size: i64 = |this, _py| Ok(size(this.place.serialized_value_size()));
@@ -194,11 +194,11 @@ impl AioRecordMetadata {
 
 named_tuple!(AioRecordMetadata {
     topic: &'s str = |this, _py| Ok(this.place.topic());
-    partition: i32 = |this, _py| Ok(this.place.partition);
+    partition: i32 = |this, _py| Ok(this.place.partition());
     topic_partition: Bound<'py, PyAny> =
-        |this, py| topic_partition(py, this.place.topic(), this.place.partition);
-    offset: i64 = |this, _py| Ok(this.place.offset.unwrap_or(-1));
-    timestamp: i64 = |this, _py| Ok(this.place.timestamp);
+        |this, py| topic_partition(py, this.place.topic(), this.place.partition());
+    offset: i64 = |this, _py| Ok(this.place.offset().unwrap_or(-1));
+    timestamp: i64 = |this, _py| Ok(this.place.timestamp());
     timestamp_type: i32 = |this, _py| Ok(i32::from(this.place.is_log_append_time()));
     log_start_offset: Option<i64> = |_this, _py| Ok(None);
 });

@@ -218,7 +218,7 @@ impl Settler {
     }
 
     fn delivered(&mut self, line: u64, metadata: &RecordMetadata, delivery: &Delivery) {
-        let partition = metadata.partition;
+        let partition = metadata.partition();
         let bytes = metadata.serialized_key_size().unwrap_or(0)
             + metadata.serialized_value_size().unwrap_or(0);
         self.summary.count_delivered(partition, bytes as u64);
@@ -271,7 +271,7 @@ impl Settler {
             return;
         }
         self.told_retries += 1;
-        let (partition, offset) = (metadata.partition, metadata.offset);
+        let (partition, offset) = (metadata.partition(), metadata.offset());
         let at = offset.map_or_else(String::new, |offset| format!(", offset {offset}"));
         tell(&format!(
             "line {line} and its batch: delivered (partition {partition}{at}){}",
@@ -290,8 +290,8 @@ impl Settler {
             let written = data.write_json(&ReportLine {
                 topic: &self.summary.topic,
                 partition,
-                offset: delivered.and_then(|metadata| metadata.offset),
-                timestamp: delivered.map(|metadata| metadata.timestamp),
+                offset: delivered.and_then(|metadata| metadata.offset()),
+                timestamp: delivered.map(|metadata| metadata.timestamp()),
                 failure,
                 trail,
             });

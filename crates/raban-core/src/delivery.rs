@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 
 pub use self::many::{Deliveries, ManyOutcome};
 pub(crate) use self::result::{BatchResult, Part, Settled};
-use self::result::{Decision, NO_SLOT, Outcomes, part_of};
+use self::result::{Decision, NO_SLOT, part_of};
 use crate::error::{ErrorKind, ProduceError};
 use crate::record::RecordMetadata;
 use crate::trail::Trail;
@@ -106,14 +106,14 @@ impl Delivery {
     /// The outcome, if it is there.
     #[inline]
     pub fn try_outcome(&self) -> Option<Result<RecordMetadata, ProduceError>> {
-        let (outcomes, index) = self.settled()?;
-        Some(self.batch().outcome(outcomes, index))
+        let (batch, settled, index) = self.settled()?;
+        Some(batch.outcome(settled, index))
     }
 
     /// What the record went through: after a failure always, after a success only when it took more
     /// than one attempt, `None` before the outcome. All records of a batch share it.
     pub fn trail(&self) -> Option<Arc<Trail>> {
-        match &self.settled()?.0.settled {
+        match self.settled()?.1 {
             Settled::Acknowledged { trail, .. } => trail.clone(),
             Settled::Failed(error) => Some(error.shared_trail()),
         }
@@ -134,13 +134,13 @@ impl Delivery {
     /// Lets go of the handle on purpose; the same as dropping it.
     pub fn detach(self) {}
 
-    /// The outcomes of the batch, and the record's index in it.
+    /// The batch that has the record, how it ended, and the record's index in it.
     #[inline]
-    fn settled(&self) -> Option<(&Outcomes, u32)> {
+    fn settled(&self) -> Option<(&Arc<BatchResult>, &Settled, u32)> {
         let (mut batch, mut index) = (self.batch(), self.seat.index());
         loop {
             match batch.decision.get()? {
-                Decision::Settled(outcomes) => return Some((outcomes, index)),
+                Decision::Settled(outcomes) => return Some((batch, &outcomes.settled, index)),
                 Decision::Split(parts) => (batch, index) = part_of(parts, index),
             }
         }
@@ -157,9 +157,9 @@ impl Delivery {
             self.batch = Some(batch);
             return Err(self);
         };
-        Ok(match outcomes.place(self.seat.index()) {
-            Ok(place) => Ok(RecordMetadata::new(batch, place)),
-            Err(error) => Err(error.clone()),
+        Ok(match &outcomes.settled {
+            Settled::Acknowledged { .. } => Ok(RecordMetadata::new(batch, self.seat.index())),
+            Settled::Failed(error) => Err(error.clone()),
         })
     }
 
@@ -206,7 +206,7 @@ impl Future for Delivery {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.batch().decision.get() {
             Some(Decision::Settled(outcomes)) => {
-                Poll::Ready(self.batch().outcome(outcomes, self.seat.index()))
+                Poll::Ready(self.batch().outcome(&outcomes.settled, self.seat.index()))
             }
             _ => self.poll_undecided(cx),
         }
@@ -281,7 +281,7 @@ mod tests {
         let Poll::Ready(Ok(metadata)) = Pin::new(&mut delivery).poll(&mut cx) else {
             panic!("it is settled");
         };
-        assert_eq!(metadata.offset, Some(21));
+        assert_eq!(metadata.offset(), Some(21));
     }
 
     #[test]

@@ -50,41 +50,20 @@ impl Facts {
     }
 }
 
-/// Where an acknowledged record is, and what it was.
-pub(crate) struct Place {
-    pub(crate) offset: Option<i64>,
-    pub(crate) facts: Facts,
-}
-
 /// Where an acknowledged record lies.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct RecordMetadata {
-    /// Its batch's, which knows the topic: handed over by the record's handle, it costs no count.
-    pub(crate) batch: Arc<BatchResult>,
-    /// The partition.
-    pub partition: i32,
-    /// The offset in the partition; `None` with `acks=0`, where no broker tells it.
-    pub offset: Option<i64>,
-    /// Milliseconds since the Unix epoch: the broker's append time where the topic says
-    /// `message.timestamp.type=LogAppendTime`, else the record's own.
-    pub timestamp: i64,
-    /// -1: null.
-    key_size: i32,
-    value_size: i32,
+    /// The one that its record is in, settled: handed over by the record's handle, it costs no count, and what nobody asks for isn't
+    /// looked up.
+    batch: Arc<BatchResult>,
+    index: u32,
 }
 
 impl RecordMetadata {
+    /// Of a record of a batch that is acknowledged.
     #[inline]
-    pub(crate) fn new(batch: Arc<BatchResult>, Place { offset, facts }: Place) -> Self {
-        Self {
-            partition: batch.partition,
-            batch,
-            offset,
-            timestamp: facts.timestamp,
-            key_size: facts.key_size,
-            value_size: facts.value_size,
-        }
+    pub(crate) fn new(batch: Arc<BatchResult>, index: u32) -> Self {
+        Self { batch, index }
     }
 
     /// The topic.
@@ -92,35 +71,51 @@ impl RecordMetadata {
         &self.batch.topic
     }
 
+    /// The partition.
+    pub fn partition(&self) -> i32 {
+        self.batch.partition
+    }
+
+    /// The offset in the partition; `None` with `acks=0`, where no broker tells it.
+    #[inline]
+    pub fn offset(&self) -> Option<i64> {
+        let base_offset = self.batch.base_offset()?;
+        Some(base_offset + i64::from(self.index))
+    }
+
+    /// Milliseconds since the Unix epoch: the broker's append time where the topic says `message.timestamp.type=LogAppendTime`, else
+    /// the record's own.
+    pub fn timestamp(&self) -> i64 {
+        let append_time = self.batch.log_append_time();
+        append_time.unwrap_or_else(|| self.facts().timestamp)
+    }
+
     /// Whether the timestamp is the broker's append time.
     pub fn is_log_append_time(&self) -> bool {
-        self.batch.has_log_append_time()
+        self.batch.log_append_time().is_some()
     }
 
     /// Bytes of the serialized key; `None` for a null key.
     pub fn serialized_key_size(&self) -> Option<usize> {
-        usize::try_from(self.key_size).ok()
+        usize::try_from(self.facts().key_size).ok()
     }
 
     /// Bytes of the serialized value; `None` for a null value.
     pub fn serialized_value_size(&self) -> Option<usize> {
-        usize::try_from(self.value_size).ok()
+        usize::try_from(self.facts().value_size).ok()
+    }
+
+    fn facts(&self) -> Facts {
+        self.batch.facts(self.index)
     }
 }
 
 /// By what they tell, in whichever batch.
 impl PartialEq for RecordMetadata {
     fn eq(&self, other: &Self) -> bool {
-        let told = |it: &Self| {
-            (
-                it.partition,
-                it.offset,
-                it.timestamp,
-                it.key_size,
-                it.value_size,
-            )
-        };
-        self.topic() == other.topic() && told(self) == told(other)
+        let place = |it: &Self| (it.partition(), it.offset(), it.timestamp());
+        let sizes = |it: &Self| (it.facts().key_size, it.facts().value_size);
+        self.topic() == other.topic() && place(self) == place(other) && sizes(self) == sizes(other)
     }
 }
 
@@ -130,9 +125,9 @@ impl fmt::Debug for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordMetadata")
             .field("topic", &self.topic())
-            .field("partition", &self.partition)
-            .field("offset", &self.offset)
-            .field("timestamp", &self.timestamp)
+            .field("partition", &self.partition())
+            .field("offset", &self.offset())
+            .field("timestamp", &self.timestamp())
             .field("serialized_key_size", &self.serialized_key_size())
             .field("serialized_value_size", &self.serialized_value_size())
             .finish()

@@ -214,7 +214,7 @@ impl Ledger {
         }
         self.heard += 1;
         stage.line(|| match &result {
-            Ok(metadata) => format!("record {id} is at offset {:?}", metadata.offset),
+            Ok(metadata) => format!("record {id} is at offset {:?}", metadata.offset()),
             Err(error) => format!("record {id} failed: {error}"),
         });
         accepted.outcome = Some(Outcome {

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let at = producer
         .send(Record::to("hello").key("first").value("Hello!"))
         .await?;
-    println!("partition {}, offset {:?}", at.partition, at.offset);
+    println!("partition {}, offset {:?}", at.partition(), at.offset());
 
     // Accepted when it returns: many records are under way at a time.
     let mut deliveries = Vec::new();

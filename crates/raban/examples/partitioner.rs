@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let at = producer.send(Record::to("orders").key(customer).value("1 anvil"))?;
         println!(
             "{customer}: partition {}, offset {:?}",
-            at.partition, at.offset
+            at.partition(),
+            at.offset()
         );
     }
     Ok(())

@@ -46,7 +46,7 @@ async fn send(
     match producer.send(Record::to(topic).value(body)).await {
         Ok(at) => (
             StatusCode::CREATED,
-            format!("partition {}, offset {:?}\n", at.partition, at.offset),
+            format!("partition {}, offset {:?}\n", at.partition(), at.offset()),
         ),
         Err(error) => (status(error.kind()), format!("{error}\n")),
     }

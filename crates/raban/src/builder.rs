@@ -191,7 +191,7 @@ impl Builder {
     /// let producer = raban::Producer::builder()
     ///     .bootstrap_servers("localhost:9092")
     ///     .on_delivery(|report| match &report.outcome {
-    ///         Ok(at) => println!("{} is at offset {:?}", report.tag, at.offset),
+    ///         Ok(at) => println!("{} is at offset {:?}", report.tag, at.offset()),
     ///         Err(error) => eprintln!("{} failed: {error}", report.tag),
     ///     })
     ///     .build()?;

@@ -12,7 +12,7 @@
 //!
 //! // Sent: acknowledged by the brokers.
 //! let at = producer.send(Record::to("hello").key("k").value("v")).await?;
-//! println!("partition {}, offset {:?}", at.partition, at.offset);
+//! println!("partition {}, offset {:?}", at.partition(), at.offset());
 //!
 //! // Enqueued: accepted, and delivered while this goes on.
 //! let delivery = producer.enqueue(Record::to("hello").value("x")).await?;

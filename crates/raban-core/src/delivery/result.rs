@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use crate::error::ProduceError;
-use crate::record::{Facts, Place, RecordMetadata};
+use crate::record::{Facts, RecordMetadata};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, OnceLock};
 use crate::told::{Listener, Note};
@@ -33,30 +33,6 @@ pub(super) struct Outcomes {
     pub(super) settled: Settled,
     /// In the order of the records; nobody looks at them after a failure.
     facts: Vec<Facts>,
-}
-
-impl Outcomes {
-    /// Where the record at this place of its batch is, or why it isn't there.
-    #[inline]
-    pub(super) fn place(&self, index: u32) -> Result<Place, &ProduceError> {
-        match &self.settled {
-            Settled::Acknowledged {
-                base_offset,
-                log_append_time,
-                ..
-            } => {
-                let facts = self.facts[index as usize];
-                Ok(Place {
-                    offset: base_offset.map(|base| base + i64::from(index)),
-                    facts: Facts {
-                        timestamp: log_append_time.unwrap_or(facts.timestamp),
-                        ..facts
-                    },
-                })
-            }
-            Settled::Failed(error) => Err(error),
-        }
-    }
 }
 
 /// What became of a batch's result.
@@ -109,44 +85,59 @@ impl BatchResult {
         })
     }
 
-    /// Whether the brokers set the records' timestamps.
-    pub(crate) fn has_log_append_time(&self) -> bool {
-        match self.decision.get() {
-            Some(Decision::Settled(outcomes)) => matches!(
-                outcomes.settled,
-                Settled::Acknowledged {
-                    log_append_time: Some(_),
-                    ..
-                }
-            ),
-            // A setting of the topic: all parts are alike.
-            Some(Decision::Split(parts)) => {
-                parts.iter().any(|part| part.result.has_log_append_time())
-            }
-            None => false,
+    /// The offset of the first record, if a broker told it.
+    #[inline]
+    pub(crate) fn base_offset(&self) -> Option<i64> {
+        match self.outcomes()?.settled {
+            Settled::Acknowledged { base_offset, .. } => base_offset,
+            Settled::Failed(_) => None,
         }
     }
 
-    /// The outcome of the record at this place.
+    /// The records' timestamp, if brokers set it.
+    pub(crate) fn log_append_time(&self) -> Option<i64> {
+        match self.outcomes()?.settled {
+            Settled::Acknowledged {
+                log_append_time, ..
+            } => log_append_time,
+            Settled::Failed(_) => None,
+        }
+    }
+
+    /// What the record at this place of a settled batch was.
+    pub(crate) fn facts(&self, index: u32) -> Facts {
+        let outcomes = self.outcomes().expect("it is settled");
+        outcomes.facts[index as usize]
+    }
+
+    #[inline]
+    fn outcomes(&self) -> Option<&Outcomes> {
+        match self.decision.get()? {
+            Decision::Settled(outcomes) => Some(outcomes),
+            Decision::Split(_) => None,
+        }
+    }
+
+    /// The outcome of the record at this place of a settled batch.
     #[inline]
     pub(super) fn outcome(
         self: &Arc<Self>,
-        outcomes: &Outcomes,
+        settled: &Settled,
         index: u32,
     ) -> Result<RecordMetadata, ProduceError> {
-        match outcomes.place(index) {
-            Ok(place) => Ok(RecordMetadata::new(Arc::clone(self), place)),
-            Err(error) => Err(error.clone()),
+        match settled {
+            Settled::Acknowledged { .. } => Ok(RecordMetadata::new(Arc::clone(self), index)),
+            Settled::Failed(error) => Err(error.clone()),
         }
     }
 
     /// Tells the outcomes of records of a settled batch.
     fn tell(self: &Arc<Self>, notes: Vec<Note>, listener: &dyn Listener) {
-        let Some(Decision::Settled(outcomes)) = self.decision.get() else {
+        let Some(outcomes) = self.outcomes() else {
             return;
         };
         for note in notes {
-            let outcome = self.outcome(outcomes, note.index);
+            let outcome = self.outcome(&outcomes.settled, note.index);
             listener.told(note.tag, outcome, note.callback);
         }
     }

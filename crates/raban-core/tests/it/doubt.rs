@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn offsets(deliveries: &[Delivery]) -> Vec<i64> {
     let offset = |delivery: &Delivery| {
         let outcome = delivery.try_outcome().expect("it is settled");
-        outcome.expect("it is in the log").offset.unwrap()
+        outcome.expect("it is in the log").offset().unwrap()
     };
     deliveries.iter().map(offset).collect()
 }
@@ -500,7 +500,7 @@ fn the_answer_to_a_duplicate_that_was_given_up_tells_nothing_of_timestamps() {
     assert_eq!(harness.produced[0].values(), ["b"]);
     harness.answer_next(ErrorCode::NONE);
     let metadata = deliveries[1].try_outcome().unwrap().unwrap();
-    assert_eq!(metadata.timestamp, timestamp);
+    assert_eq!(metadata.timestamp(), timestamp);
 }
 
 #[test]

@@ -51,8 +51,8 @@ fn they_go_behind_the_record_that_began_the_batch() {
     let sent = ["first", "0", "1", "2", "3", "4", "last"];
     assert_eq!(harness.produced[0].values(), sent);
     harness.answer_all();
-    assert_eq!(first.try_outcome().unwrap().unwrap().offset, Some(0));
-    assert_eq!(last.try_outcome().unwrap().unwrap().offset, Some(6));
+    assert_eq!(first.try_outcome().unwrap().unwrap().offset(), Some(0));
+    assert_eq!(last.try_outcome().unwrap().unwrap().offset(), Some(6));
     assert_acknowledged(deliveries);
 }
 

@@ -29,8 +29,8 @@ fn a_record_goes_out_and_comes_back_with_its_offset() {
     let Poll::Ready(Ok(metadata)) = poll(&mut delivery) else {
         panic!("acknowledged");
     };
-    assert_eq!(metadata.offset, Some(0));
-    assert_eq!(metadata.timestamp, 1_700_000_000_000);
+    assert_eq!(metadata.offset(), Some(0));
+    assert_eq!(metadata.timestamp(), 1_700_000_000_000);
     assert_eq!(metadata.serialized_key_size(), Some(1));
     assert_eq!(metadata.serialized_value_size(), Some(5));
 }
@@ -46,7 +46,7 @@ fn records_linger_and_share_a_batch() {
     harness.answer_all();
     for (offset, delivery) in deliveries.iter().enumerate() {
         let metadata = delivery.try_outcome().unwrap().unwrap();
-        assert_eq!(metadata.offset, Some(offset as i64));
+        assert_eq!(metadata.offset(), Some(offset as i64));
     }
 }
 
@@ -189,7 +189,7 @@ fn with_acks_0_the_write_is_the_outcome() {
     let delivery = harness.send("v");
     harness.run();
     let metadata = delivery.try_outcome().unwrap().unwrap();
-    assert_eq!(metadata.offset, None);
+    assert_eq!(metadata.offset(), None);
     assert_eq!(harness.produced[0].request.acks, 0);
     assert_eq!(harness.produced[0].batch().header.producer_id, -1);
 }

@@ -31,7 +31,7 @@ fn what_no_request_carries_is_purged_and_the_rest_goes_on() {
     let next = harness.send("next");
     harness.run();
     harness.answer_next(ErrorCode::NONE);
-    assert_eq!(next.try_outcome().unwrap().unwrap().offset, Some(2));
+    assert_eq!(next.try_outcome().unwrap().unwrap().offset(), Some(2));
     let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }
@@ -51,7 +51,7 @@ fn what_is_in_flight_is_purged_in_doubt() {
     let next = harness.send("next");
     harness.run();
     harness.append_next();
-    assert_eq!(next.try_outcome().unwrap().unwrap().offset, Some(2));
+    assert_eq!(next.try_outcome().unwrap().unwrap().offset(), Some(2));
     let metrics = harness.metrics();
     assert_eq!(metrics.buffer_available_bytes, metrics.buffer_total_bytes);
 }

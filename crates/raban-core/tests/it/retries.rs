@@ -37,7 +37,7 @@ fn a_lost_leader_is_looked_for_and_the_row_sent_again_in_order() {
     harness.answer_all();
     let offsets: Vec<_> = deliveries
         .iter()
-        .map(|delivery| delivery.try_outcome().unwrap().unwrap().offset.unwrap())
+        .map(|delivery| delivery.try_outcome().unwrap().unwrap().offset().unwrap())
         .collect();
     assert_eq!(offsets, [1, 2, 3]);
     assert_eq!(harness.metrics().record_retry.total, 3);
@@ -166,7 +166,7 @@ fn a_duplicates_append_time_is_not_the_records_timestamp() {
         harness.log_append_time = told;
         harness.answer_all();
         let metadata = delivery.try_outcome().unwrap().unwrap();
-        assert_eq!(metadata.timestamp, expected);
+        assert_eq!(metadata.timestamp(), expected);
         assert_eq!(metadata.is_log_append_time(), first == 4);
     }
 }

@@ -20,7 +20,7 @@ fn send_together(harness: &mut Harness, values: &[&str]) -> Vec<Delivery> {
 }
 
 fn offsets(deliveries: &[Delivery]) -> Vec<i64> {
-    let offset = |delivery: &Delivery| delivery.try_outcome().unwrap().unwrap().offset.unwrap();
+    let offset = |delivery: &Delivery| delivery.try_outcome().unwrap().unwrap().offset().unwrap();
     deliveries.iter().map(offset).collect()
 }
 
@@ -208,7 +208,7 @@ fn refused_records_fail_with_their_own_words_and_the_others_go_on() {
     assert_eq!(waiting(&harness), (1, 3, strings(&["f"])));
     harness.answer_next(ErrorCode::NONE);
     let good = [&first[0], &first[2], &first[4], &second[0]];
-    let good = good.map(|delivery| delivery.try_outcome().unwrap().unwrap().offset);
+    let good = good.map(|delivery| delivery.try_outcome().unwrap().unwrap().offset());
     assert_eq!(good, [1, 2, 3, 4].map(Some));
     let metrics = harness.metrics();
     assert_eq!(metrics.record_error.total, 2);

@@ -21,7 +21,7 @@ impl Listener for Ear {
         outcome: Result<RecordMetadata, ProduceError>,
         callback: Option<Callback>,
     ) {
-        let offset = outcome.as_ref().ok().and_then(|metadata| metadata.offset);
+        let offset = outcome.as_ref().ok().and_then(|metadata| metadata.offset());
         self.0.lock().unwrap().push((tag, offset));
         if let Some(callback) = callback {
             callback(outcome);
@@ -146,7 +146,7 @@ fn a_callback_is_taken_on_acceptance_and_called_though_nobody_listens_to_all() {
     let slot = {
         let told = Arc::clone(&told);
         CallbackSlot::new(Box::new(move |outcome| {
-            told.lock().unwrap().push(outcome.unwrap().offset);
+            told.lock().unwrap().push(outcome.unwrap().offset());
         }))
     };
     let large = [7; 300];

@@ -104,7 +104,7 @@ fn judge(
         }
         match outcome {
             Ok(at) => {
-                let at = at.offset.into_iter().collect::<Vec<i64>>();
+                let at = at.offset().into_iter().collect::<Vec<i64>>();
                 let is_there = at.iter().all(|offset| places.contains(offset));
                 assert!(
                     is_there && !places.is_empty(),

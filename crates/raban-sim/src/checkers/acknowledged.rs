@@ -33,27 +33,31 @@ fn record(
     accepted: &Accepted,
     metadata: &RecordMetadata,
 ) -> Result<(), String> {
-    if *metadata.topic() != *topic_name(shape.topic) || metadata.partition != accepted.partition {
+    if *metadata.topic() != *topic_name(shape.topic) || metadata.partition() != accepted.partition {
         return Err(format!(
             "the acknowledgement is of {}-{}",
             metadata.topic(),
-            metadata.partition
+            metadata.partition()
         ));
     }
     let here = |place: &&Place| {
         let log = &evidence.history.logs[place.log];
-        log.topic == *metadata.topic() && log.index == metadata.partition
+        log.topic == *metadata.topic() && log.index == metadata.partition()
     };
     // Where a log was cut, or its topic made anew, the same offset may have had the same record twice; the latest counts.
     let lost = |place: &&Place| matches!(place.gone, Some(Gone::Truncated { .. }));
-    let there =
-        |place: &&Place| here(place) && metadata.offset.is_none_or(|offset| offset == place.offset);
+    let there = |place: &&Place| {
+        here(place)
+            && metadata
+                .offset()
+                .is_none_or(|offset| offset == place.offset)
+    };
     let places = || evidence.places(id).iter().filter(there);
     let place = places()
         .rfind(|place| !lost(place))
         .or_else(|| places().next_back());
     let Some(place) = place else {
-        let at = metadata.offset;
+        let at = metadata.offset();
         return Err(match evidence.all_places(id) {
             none if none.is_empty() => {
                 format!("acknowledged at offset {at:?}, it never was in a log")
@@ -83,10 +87,11 @@ fn record(
             accepted.timestamp, place.timestamp
         ));
     }
-    if metadata.timestamp != place.timestamp {
+    if metadata.timestamp() != place.timestamp {
         return Err(format!(
             "told timestamp {}, it has {}",
-            metadata.timestamp, place.timestamp
+            metadata.timestamp(),
+            place.timestamp
         ));
     }
     Ok(())

@@ -262,7 +262,7 @@ async fn a_producer_follows_a_broker_whose_name_moved() {
     resolver.set("kafka.test", &[&[SECOND]]);
     let second = broker(SECOND, number, dir.path());
     let at = producer.send(Record::to("t").value("b")).await.unwrap();
-    assert_eq!(at.offset, Some(1));
+    assert_eq!(at.offset(), Some(1));
     assert_eq!(second.records("t").unwrap().len(), 2);
 }
 

@@ -20,7 +20,9 @@ fn each_record_is_told_once_in_order_before_flush_ends() {
             .batch_size(200)
             .on_delivery(move |report| {
                 let at = report.outcome.as_ref().unwrap();
-                told.lock().unwrap().push((report.tag, at.offset.unwrap()));
+                told.lock()
+                    .unwrap()
+                    .push((report.tag, at.offset().unwrap()));
             })
             .build()
             .unwrap()
@@ -52,7 +54,7 @@ fn a_record_s_own_callback_hears_of_it_alone() {
         .blocking()
         .send(Record::to("t").value("without"))
         .unwrap();
-    assert_eq!(told.recv_timeout(LONG).unwrap().unwrap().offset, Some(0));
+    assert_eq!(told.recv_timeout(LONG).unwrap().unwrap().offset(), Some(0));
     // What isn't accepted calls nobody.
     let error = send(-1, sender).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidPartition { .. }));
@@ -123,7 +125,7 @@ fn a_callback_may_send_but_not_wait() {
     assert!(matches!(error.kind(), ErrorKind::InCallback), "{error}");
     assert!(error.may_have_been_written());
     assert!(timed.is_none());
-    assert_eq!(delivery.wait().unwrap().offset, Some(1));
+    assert_eq!(delivery.wait().unwrap().offset(), Some(1));
     producer.blocking().flush().unwrap();
     assert_eq!(producer.metrics().record_send.total, 4);
 }

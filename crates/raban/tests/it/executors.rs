@@ -12,7 +12,7 @@ async fn use_it(producer: Producer) {
     let delivery = producer.enqueue(Record::to("t").value("b")).await.unwrap();
     producer.flush().await;
     assert!(delivery.is_settled());
-    assert_eq!(delivery.await.unwrap().offset, Some(1));
+    assert_eq!(delivery.await.unwrap().offset(), Some(1));
     assert_eq!(producer.partitions_for("t").await.unwrap().len(), 1);
     let report = producer
         .send_many((0..10).map(|_| Record::to("t").value("c")))

@@ -144,7 +144,7 @@ fn kill_and_restart(times: u32, compression: &str) {
             .unwrap();
         let place = &places[index];
         assert_eq!(
-            (place.partition, place.offset),
+            (place.partition(), place.offset()),
             (record.partition, Some(record.offset))
         );
     }

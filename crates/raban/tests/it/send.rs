@@ -12,15 +12,15 @@ fn a_sent_record_is_acknowledged_with_its_place() {
     let record = Record::to("t").key("key").value("value").timestamp(1234);
     let first = producer.send(record.clone()).unwrap();
     assert_eq!(
-        (first.topic(), first.partition, first.offset),
+        (first.topic(), first.partition(), first.offset()),
         ("t", 0, Some(0))
     );
-    assert_eq!(first.timestamp, 1234);
+    assert_eq!(first.timestamp(), 1234);
     assert_eq!(
         (first.serialized_key_size(), first.serialized_value_size()),
         (Some(3), Some(5))
     );
-    assert_eq!(producer.send(record).unwrap().offset, Some(1));
+    assert_eq!(producer.send(record).unwrap().offset(), Some(1));
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn without_acknowledgements_offsets_are_unknown() {
         .unwrap()
         .blocking();
     let sent = producer.send(Record::to("t").value("v")).unwrap();
-    assert_eq!(sent.offset, None);
+    assert_eq!(sent.offset(), None);
     producer.close(LONG).unwrap();
     // Closing waits until the broker has looked at what was written.
     assert_eq!(broker.records("t").unwrap().len(), 1);
@@ -248,7 +248,7 @@ fn one_acknowledgement_is_the_leaders() {
         .unwrap()
         .blocking();
     assert_eq!(
-        producer.send(Record::to("t").value("v")).unwrap().offset,
+        producer.send(Record::to("t").value("v")).unwrap().offset(),
         Some(0)
     );
 }
@@ -343,7 +343,7 @@ fn a_partitioner_of_one_s_own_chooses() {
         .blocking();
     for length in [3, 0, 2] {
         let at = producer.send(Record::to("t").value(vec![0; length as usize]));
-        assert_eq!(at.unwrap().partition, length);
+        assert_eq!(at.unwrap().partition(), length);
     }
     for record in [Record::to("t"), Record::to("t").value([0; 4])] {
         let error = producer.send(record).unwrap_err();
@@ -353,5 +353,5 @@ fn a_partitioner_of_one_s_own_chooses() {
         );
     }
     let named = producer.send(Record::to("t").partition(1)).unwrap();
-    assert_eq!(named.partition, 1);
+    assert_eq!(named.partition(), 1);
 }

@@ -94,7 +94,7 @@ fn a_typed_record_has_headers_partition_and_timestamp() {
         .partition(0)
         .timestamp(77);
     let sent = raban::block_on(record.send()).unwrap();
-    assert_eq!((sent.partition, sent.timestamp), (0, 77));
+    assert_eq!((sent.partition(), sent.timestamp()), (0, 77));
     let read = broker.records("t").unwrap().remove(0);
     assert_eq!(
         read.headers.iter().map(|h| &*h.key).collect::<Vec<_>>(),

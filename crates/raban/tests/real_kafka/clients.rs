@@ -64,7 +64,7 @@ impl Client for Raban {
     fn next_outcome(&mut self) -> (String, Outcome) {
         let (value, mut delivery) = self.deliveries.pop_front().unwrap();
         let outcome = match delivery.wait_timeout(PATIENCE * 2).unwrap() {
-            Ok(at) => Outcome::Acknowledged(at.offset.expect("an offset with acks=all")),
+            Ok(at) => Outcome::Acknowledged(at.offset().expect("an offset with acks=all")),
             Err(error) if error.may_have_been_written() => Outcome::InDoubt(error.to_string()),
             Err(error) => Outcome::Failed(error.to_string()),
         };

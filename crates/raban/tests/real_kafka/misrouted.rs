@@ -27,7 +27,7 @@ fn a_record_for_a_misrouted_broker_waits_and_tells_why() {
         .build()
         .unwrap();
     let send = |value: &'static str| producer.blocking().send(Record::to(TOPIC).value(value));
-    assert_eq!(send("before").unwrap().offset, Some(0));
+    assert_eq!(send("before").unwrap().offset(), Some(0));
 
     let proxy = meant.proxy(1);
     proxy.set_target(other.node(1).address());
@@ -44,7 +44,7 @@ fn a_record_for_a_misrouted_broker_waits_and_tells_why() {
 
     proxy.set_target(meant.node(1).address());
     cut_all(proxy, &producer);
-    assert_eq!(send("after").unwrap().offset, Some(1));
+    assert_eq!(send("after").unwrap().offset(), Some(1));
     let values = |kafka: &Kafka| -> Vec<String> {
         let records = kafka.consume(TOPIC).unwrap().into_iter();
         let values = records.map(|record| record.value.unwrap());

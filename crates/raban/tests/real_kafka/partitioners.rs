@@ -53,7 +53,7 @@ fn raban_partitions(kafka: &Kafka, topic: &str, keys: &[Vec<u8>], class: &str) -
     let mut deliveries: Vec<_> = enqueued.collect();
     let partitions = deliveries.iter_mut().map(|delivery| {
         let at = delivery.wait_timeout(PATIENCE).unwrap().unwrap();
-        at.partition
+        at.partition()
     });
     let partitions = partitions.collect();
     producer.close(PATIENCE).unwrap();

@@ -57,7 +57,7 @@ fn split(kafka: &Kafka, topic: &str, compression: Compression) {
         match delivery.try_outcome().unwrap() {
             Ok(at) => {
                 assert!(!is_giant, "record {number} is too large");
-                assert_eq!(at.offset, Some(next), "record {number} of {topic}");
+                assert_eq!(at.offset(), Some(next), "record {number} of {topic}");
                 let at = usize::try_from(next).unwrap();
                 assert_eq!(log[at].value.as_deref(), Some(value.as_bytes()));
                 next += 1;
@@ -180,7 +180,7 @@ fn refused<'a>(
     let log = kafka.consume(topic).unwrap();
     assert_eq!(log.len(), good.len());
     for (read, (number, at)) in log.iter().zip(&delivered) {
-        assert_eq!(at.offset, Some(read.offset));
+        assert_eq!(at.offset(), Some(read.offset));
         assert_eq!(read.value.as_deref(), Some(number.to_string().as_bytes()));
     }
     let first = &deliveries[good[0]];

@@ -53,9 +53,9 @@ impl<'a> Event<'a> {
             key: sent.key.as_deref(),
             value: &sent.value,
             topic: &sent.topic,
-            partition: at.partition,
+            partition: at.partition(),
             // As Java has it with acks=0.
-            offset: at.offset.unwrap_or(-1),
+            offset: at.offset().unwrap_or(-1),
         }
     }
 

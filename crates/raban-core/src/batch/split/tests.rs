@@ -148,7 +148,7 @@ fn tells(metadata: &RecordMetadata) -> (Option<i64>, i64, [Option<usize>; 2]) {
         metadata.serialized_key_size(),
         metadata.serialized_value_size(),
     ];
-    (metadata.offset, metadata.timestamp, sizes)
+    (metadata.offset(), metadata.timestamp(), sizes)
 }
 
 /// Splits until nothing can be split by these sizes.

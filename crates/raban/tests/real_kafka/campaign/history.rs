@@ -138,8 +138,8 @@ impl History {
         entry.settled = millis(now);
         entry.end = match outcome {
             Ok(at) => {
-                assert_eq!(at.partition, i32::from(entry.partition));
-                entry.offset = at.offset.expect("an offset with acks=all");
+                assert_eq!(at.partition(), i32::from(entry.partition));
+                entry.offset = at.offset().expect("an offset with acks=all");
                 self.acknowledged += 1;
                 End::Acknowledged
             }
