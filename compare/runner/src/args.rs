@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::cell::Cell;
 use crate::target::TargetKind;
+use crate::verdict;
 
 /// Compares raban with its peers: every program in turn, round after round, each in a process of its own. Prints a table, and
 /// writes it, the raw figures as JSON and one page with plots.
@@ -14,6 +15,9 @@ pub(crate) struct Args {
     /// Only the case that decides: 100 bytes, 6 partitions, no key, no compression, one sender, best-known settings.
     #[arg(long, conflicts_with = "cells")]
     quick: bool,
+    /// Only the cases that raban's promises are about, each against the targets that they are about.
+    #[arg(long, conflicts_with_all = ["quick", "cells", "python"])]
+    promises: bool,
     /// Cases by name, separated by commas: parts that are left out are the deciding case's, as in `zstd,4s-defaults`. `all` are all
     /// combinations. Default: the deciding case, each of its parts changed alone, the same with defaults, and latency.
     #[arg(long, value_delimiter = ',')]
@@ -83,10 +87,13 @@ impl std::str::FromStr for Cells {
 }
 
 impl Args {
-    /// The cases to run, none twice.
-    pub(crate) fn cells(&self) -> Vec<Cell> {
+    /// The cases to run against a target, none twice.
+    pub(crate) fn cells(&self, target: TargetKind) -> Vec<Cell> {
         if self.quick {
             return vec![Cell::DECIDING];
+        }
+        if self.promises {
+            return verdict::cells(target);
         }
         if self.cells.is_empty() {
             return match self.python {
@@ -120,14 +127,13 @@ mod tests {
 
     #[test]
     fn cells_are_chosen() {
-        assert_eq!(parse("").unwrap().cells(), Cell::standard());
-        assert_eq!(parse("--quick").unwrap().cells(), [Cell::DECIDING]);
-        assert_eq!(parse("--python").unwrap().cells(), Cell::python());
-        assert_eq!(parse("--cells best,6p,4s").unwrap().cells().len(), 2);
-        assert_eq!(
-            parse("--cells 4s,all").unwrap().cells().len(),
-            Cell::all().len()
-        );
+        let cells = |words| parse(words).unwrap().cells(TargetKind::Discard);
+        assert_eq!(cells(""), Cell::standard());
+        assert_eq!(cells("--quick"), [Cell::DECIDING]);
+        assert_eq!(cells("--promises"), verdict::cells(TargetKind::Discard));
+        assert_eq!(cells("--python"), Cell::python());
+        assert_eq!(cells("--cells best,6p,4s").len(), 2);
+        assert_eq!(cells("--cells 4s,all").len(), Cell::all().len());
     }
 
     #[test]
@@ -138,6 +144,7 @@ mod tests {
             "--records x",
             "--target redpanda",
             "--quick --cells 4s",
+            "--promises --quick",
             "--python-memory --quick",
             "--timeout 0",
             "--fast",

@@ -34,6 +34,7 @@ use crate::build::Places;
 use crate::measure::Measure;
 use crate::results::{Machine, Outcome, Results, Taking};
 use crate::summary::Block;
+use crate::target::TargetKind;
 
 /// What `[profile.release]` of this workspace says.
 const BUILD: &str = "cargo build --release, Cargo's own release profile (no LTO), for all alike";
@@ -69,7 +70,8 @@ fn list() -> ExitCode {
 
 /// Whether each run that was to be had gave figures.
 fn compare(args: &Args) -> Result<bool, Box<dyn Error>> {
-    let cells = args.cells();
+    let targets = args.target.kinds();
+    let cells = |target: &TargetKind| args.cells(*target);
     let selected = program::select(&args.only, args.python)?;
     fs::create_dir_all(&args.out)
         .map_err(|error| format!("--out {}: {error}", args.out.display()))?;
@@ -85,7 +87,7 @@ fn compare(args: &Args) -> Result<bool, Box<dyn Error>> {
     };
     let mut programs = Vec::new();
     for program in selected {
-        if !cells.iter().any(|cell| program.takes_part(cell)) {
+        if !(targets.iter().flat_map(cells)).any(|cell| program.takes_part(&cell)) {
             continue;
         }
         eprintln!("building {}", program.name);
@@ -117,7 +119,6 @@ fn compare(args: &Args) -> Result<bool, Box<dyn Error>> {
     let measure = Measure {
         places: &places,
         programs,
-        cells,
         rounds: args.rounds,
         records: args.records,
         timeout: Duration::from_secs(args.timeout),
@@ -126,8 +127,8 @@ fn compare(args: &Args) -> Result<bool, Box<dyn Error>> {
         scratch: scratch.path(),
         kept,
     };
-    for target in args.target.kinds() {
-        measure.against(*target, &mut results)?;
+    for target in targets {
+        measure.against(*target, &cells(target), &mut results)?;
     }
     measure.keep(&results)?;
     tell(&results, &args.out)?;

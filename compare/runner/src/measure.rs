@@ -22,7 +22,6 @@ const WARMUP_LEAST: u64 = 1_000;
 pub(crate) struct Measure<'a> {
     pub(crate) places: &'a Places,
     pub(crate) programs: Vec<(&'static Program, Start)>,
-    pub(crate) cells: Vec<Cell>,
     pub(crate) rounds: u32,
     /// In place of each cell's own number.
     pub(crate) records: Option<u64>,
@@ -36,11 +35,16 @@ pub(crate) struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// All rounds against one target; what doesn't work is noted in the results.
+    /// All rounds of these cells against one target; what doesn't work is noted in the results.
     ///
     /// # Errors
     /// That the results can't be kept.
-    pub(crate) fn against(&self, kind: TargetKind, results: &mut Results) -> io::Result<()> {
+    pub(crate) fn against(
+        &self,
+        kind: TargetKind,
+        cells: &[Cell],
+        results: &mut Results,
+    ) -> io::Result<()> {
         eprintln!("starting {}", kind.name());
         let target = match Target::start(kind, self.places) {
             Ok(target) => target,
@@ -53,7 +57,7 @@ impl Measure<'_> {
             }
         };
         for round in 0..=self.rounds {
-            for cell in &self.cells {
+            for cell in cells {
                 self.turn(&target, kind, *cell, round, results);
             }
             self.keep(results)?;

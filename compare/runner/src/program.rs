@@ -150,8 +150,8 @@ impl Program {
     pub(crate) fn takes_part(&self, cell: &Cell) -> bool {
         match (self.name, self.source) {
             ("raban-zstd-c", _) => cell.compression == Codec::Zstd,
-            // The one has neither answers nor settings, the others' senders keep no time.
-            ("floor", _) | (_, Source::Python { .. }) => cell.rate.is_none(),
+            // The one has neither answers nor settings, no call gets many at a fixed rate, and the others' senders keep no time.
+            ("floor" | "raban-many", _) | (_, Source::Python { .. }) => cell.rate.is_none(),
             _ => true,
         }
     }
@@ -224,6 +224,7 @@ mod tests {
         assert!(named("raban-zstd-c").takes_part(&zstd));
         assert!(!named("raban-zstd-c").takes_part(&Cell::DECIDING));
         assert!(!named("floor").takes_part(&Cell::latency(0)));
+        assert!(!named("raban-many").takes_part(&Cell::latency(0)));
         assert!(named("java").takes_part(&Cell::latency(0)));
         assert!(!named("python-raban").takes_part(&Cell::latency(0)));
     }

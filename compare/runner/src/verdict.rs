@@ -62,6 +62,33 @@ impl fmt::Display for Bound {
     }
 }
 
+/// The cells that promises are about. A broker that keeps what it gets is what latency and codecs are for.
+pub(crate) fn cells(target: TargetKind) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for senders in [1, 4] {
+        cells.extend([Profile::Best, Profile::Defaults].map(|settings| Cell {
+            senders,
+            settings,
+            ..Cell::DECIDING
+        }));
+    }
+    if target == TargetKind::Kafka {
+        cells.extend(LINGER.map(Cell::latency));
+        cells.extend(CODECS.map(compressed_by));
+    }
+    cells
+}
+
+const LINGER: [u32; 2] = [0, 5];
+const CODECS: [Codec; 3] = [Codec::Lz4, Codec::Zstd, Codec::Gzip];
+
+const fn compressed_by(compression: Codec) -> Cell {
+    Cell {
+        compression,
+        ..Cell::DECIDING
+    }
+}
+
 /// All promises about the targets and cells that were measured.
 pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
     use Bound::{AtLeast, AtMost};
@@ -81,6 +108,7 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
             judging.best(Kafka, deciding, Metric::Cpu, AtMost(0.5)),
             judging.best(Kafka, deciding, Metric::RecordsPerSecond, AtLeast(0.97)),
             judging.best(Discard, deciding, Metric::RecordsPerSecond, AtLeast(3.0)),
+            judging.with(Discard, defaults, Metric::Cpu, AtMost(2.0), "floor"),
             judging.best(Kafka, defaults, Metric::Cpu, AtMost(0.5)),
         ]);
         for target in [Kafka, Discard] {
@@ -92,22 +120,15 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
         }
     }
     for target in [Kafka, Discard] {
-        for linger in [0, 5] {
+        for linger in LINGER {
             verdicts.push(judging.best(target, Cell::latency(linger), Metric::P99, AtMost(1.05)));
         }
-        for compression in [Codec::Lz4, Codec::Zstd, Codec::Gzip] {
-            let cell = Cell {
-                compression,
-                ..deciding
-            };
+        for cell in CODECS.map(compressed_by) {
             verdicts.push(judging.best(target, cell, Metric::RecordsPerSecond, AtLeast(0.95)));
         }
     }
-    for compression in [Codec::Lz4, Codec::Zstd, Codec::Gzip] {
-        verdicts.push(judging.compressed(Cell {
-            compression,
-            ..deciding
-        }));
+    for cell in CODECS.map(compressed_by) {
+        verdicts.push(judging.compressed(cell));
     }
     verdicts.extend(python(&judging));
     verdicts
@@ -352,6 +373,20 @@ mod tests {
             outcome(&discard, "discard 100b-6p-nokey-none-1s-best: records/s"),
             Some(true)
         );
+    }
+
+    #[test]
+    fn promises_are_about_their_cells() {
+        let verdicts = judge(&[]);
+        for target in [TargetKind::Kafka, TargetKind::Discard] {
+            for cell in cells(target) {
+                let named = format!("{} {cell}", target.name());
+                assert!(
+                    verdicts.iter().any(|it| it.promise.starts_with(&named)),
+                    "{named}"
+                );
+            }
+        }
     }
 
     #[test]

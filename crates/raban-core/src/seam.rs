@@ -194,6 +194,6 @@ fn answer(harness: &mut Harness, log: &mut Log, most: Option<usize>) {
 /// The record lies where its delivery says.
 #[track_caller]
 fn assert_lies(log: &Log, value: &str, at: &RecordMetadata) {
-    let offset = usize::try_from(at.offset.unwrap()).unwrap();
-    assert_eq!(log[&at.partition][offset], value);
+    let offset = usize::try_from(at.offset().unwrap()).unwrap();
+    assert_eq!(log[&at.partition()][offset], value);
 }

@@ -34,14 +34,14 @@ pub(super) fn outcomes(producer: &mut Producer) {
                 }
                 match outcome {
                     Ok(at) => {
-                        let offset = at.offset.expect("acks=all tells it");
+                        let offset = at.offset().expect("acks=all tells it");
                         assert_eq!(
                             logs[&key],
-                            [(at.partition, offset)],
+                            [(at.partition(), offset)],
                             "{} is acknowledged",
                             sent.value
                         );
-                        let last = latest.entry((sent.topic, at.partition)).or_default();
+                        let last = latest.entry((sent.topic, at.partition())).or_default();
                         if order > &last.0 {
                             assert!(offset >= last.1, "{} comes before its time", sent.value);
                             *last = (*order, offset);

@@ -123,11 +123,7 @@ impl Sending {
         self.producer.blocking().flush().map_err(Failure::new)
     }
 
-    /// Paced records are sent one by one, as no call would get many.
     fn send_many(&self, share: Share) -> Result<(), Failure> {
-        if share.is_paced() {
-            return self.send_blocked(share);
-        }
         let tally = Arc::clone(&share.tally);
         let records = share.map(|record| self.topic.record(record.key, record.value));
         let report = self.topic.blocking().send_many(records);

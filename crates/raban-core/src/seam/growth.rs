@@ -42,8 +42,8 @@ fn what_grew_leaves_without_being_asked_and_comes_in_order() {
             for (number, delivery) in sent {
                 let at = delivery.try_outcome().unwrap().unwrap();
                 assert_lies(&log, &large(name, number), &at);
-                assert!(last < at.offset, "in the thread's order");
-                last = at.offset;
+                assert!(last < at.offset(), "in the thread's order");
+                last = at.offset();
             }
         }
     });

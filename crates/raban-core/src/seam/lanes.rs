@@ -34,7 +34,7 @@ fn each_record_lies_once_and_in_its_threads_order() {
             let mut last = BTreeMap::new();
             for (number, at) in lie.iter().enumerate() {
                 assert_lies(&log, &value(name, number), at);
-                assert!(last.insert(at.partition, at.offset) < Some(at.offset));
+                assert!(last.insert(at.partition(), at.offset()) < Some(at.offset()));
             }
         }
         let lie: usize = log.values().map(Vec::len).sum();
