@@ -51,10 +51,12 @@ impl Facts {
 }
 
 /// Where an acknowledged record lies.
+///
+/// It shares the outcome of its batch, some 16 bytes for each of the batch's records, which stays in memory as long as one of them
+/// is held.
 #[derive(Clone)]
 pub struct RecordMetadata {
-    /// The one that its record is in, settled: handed over by the record's handle, it costs no count, and what nobody asks for isn't
-    /// looked up.
+    /// Settled. Handed over by the record's handle, it costs no count, and what nobody asks for isn't looked up.
     batch: Arc<BatchResult>,
     index: u32,
 }
