@@ -97,7 +97,7 @@ impl Args {
         }
         if self.cells.is_empty() {
             return match self.python {
-                true => Cell::python(),
+                true => Cell::of_both_settings().into(),
                 false => Cell::standard(),
             };
         }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(cells(""), Cell::standard());
         assert_eq!(cells("--quick"), [Cell::DECIDING]);
         assert_eq!(cells("--promises"), verdict::cells(TargetKind::Discard));
-        assert_eq!(cells("--python"), Cell::python());
+        assert_eq!(cells("--python"), Cell::of_both_settings());
         assert_eq!(cells("--cells best,6p,4s").len(), 2);
         assert_eq!(cells("--cells 4s,all").len(), Cell::all().len());
     }

@@ -37,10 +37,6 @@ impl Cell {
     /// The deciding case, each of its parts changed alone, all that with the clients' defaults, and latency.
     pub(crate) fn standard() -> Vec<Self> {
         let base = Self::DECIDING;
-        let codec = |compression| Self {
-            compression,
-            ..base
-        };
         let changed = [
             base,
             Self { senders: 4, ..base },
@@ -53,9 +49,9 @@ impl Cell {
                 keyed: true,
                 ..base
             },
-            codec(Codec::Lz4),
-            codec(Codec::Zstd),
-            codec(Codec::Gzip),
+            Self::compressed(Codec::Lz4),
+            Self::compressed(Codec::Zstd),
+            Self::compressed(Codec::Gzip),
         ];
         let defaults = changed.map(|cell| Self {
             settings: Profile::Defaults,
@@ -66,13 +62,19 @@ impl Cell {
     }
 
     /// The deciding case, and with the clients' defaults.
-    pub(crate) fn python() -> Vec<Self> {
-        [Profile::Best, Profile::Defaults]
-            .map(|settings| Self {
-                settings,
-                ..Self::DECIDING
-            })
-            .into()
+    pub(crate) fn of_both_settings() -> [Self; 2] {
+        [Profile::Best, Profile::Defaults].map(|settings| Self {
+            settings,
+            ..Self::DECIDING
+        })
+    }
+
+    /// The deciding case with a codec.
+    pub(crate) const fn compressed(compression: Codec) -> Self {
+        Self {
+            compression,
+            ..Self::DECIDING
+        }
     }
 
     /// Latency at 20,000 records/s.

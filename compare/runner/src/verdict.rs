@@ -66,28 +66,17 @@ impl fmt::Display for Bound {
 pub(crate) fn cells(target: TargetKind) -> Vec<Cell> {
     let mut cells = Vec::new();
     for senders in [1, 4] {
-        cells.extend([Profile::Best, Profile::Defaults].map(|settings| Cell {
-            senders,
-            settings,
-            ..Cell::DECIDING
-        }));
+        cells.extend(Cell::of_both_settings().map(|cell| Cell { senders, ..cell }));
     }
     if target == TargetKind::Kafka {
         cells.extend(LINGER.map(Cell::latency));
-        cells.extend(CODECS.map(compressed_by));
+        cells.extend(CODECS.map(Cell::compressed));
     }
     cells
 }
 
 const LINGER: [u32; 2] = [0, 5];
 const CODECS: [Codec; 3] = [Codec::Lz4, Codec::Zstd, Codec::Gzip];
-
-const fn compressed_by(compression: Codec) -> Cell {
-    Cell {
-        compression,
-        ..Cell::DECIDING
-    }
-}
 
 /// All promises about the targets and cells that were measured.
 pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
@@ -123,11 +112,11 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
         for linger in LINGER {
             verdicts.push(judging.best(target, Cell::latency(linger), Metric::P99, AtMost(1.05)));
         }
-        for cell in CODECS.map(compressed_by) {
+        for cell in CODECS.map(Cell::compressed) {
             verdicts.push(judging.best(target, cell, Metric::RecordsPerSecond, AtLeast(0.95)));
         }
     }
-    for cell in CODECS.map(compressed_by) {
+    for cell in CODECS.map(Cell::compressed) {
         verdicts.push(judging.compressed(cell));
     }
     verdicts.extend(python(&judging));
