@@ -157,7 +157,7 @@ impl Accumulator {
         let seed = name.bytes().fold(self.seed, |seed, byte| {
             split_mix(seed.wrapping_add(u64::from(byte)))
         });
-        let topic = Arc::new(Topic::new(name, Sticky::new(seed, self.config.batch_size))?);
+        let topic = Arc::new(Topic::new(name, Sticky::new(seed))?);
         topics.insert(Arc::clone(topic.shared_name()), Arc::clone(&topic));
         Ok(topic)
     }

@@ -86,6 +86,39 @@ pub(super) struct Room {
     batch_size: usize,
 }
 
+impl Room {
+    /// Whether another record like it would not fit.
+    #[inline]
+    pub(super) fn is_last(&self) -> bool {
+        self.len + self.bytes > self.batch_size
+    }
+
+    /// Has the sticky choice count the record; returns whether it goes on with another partition.
+    #[inline]
+    pub(super) fn count(
+        &self,
+        topic: &Topic,
+        partitions: &Partitions,
+        chosen: &Chosen<'_>,
+    ) -> bool {
+        let enough = if !self.is_last() {
+            lanes::at_the_latest(self.batch_size)
+        } else if self.len < self.batch_size {
+            // Others, or another lane, had begun the batch.
+            self.batch_size / 2
+        } else {
+            self.batch_size
+        };
+        lanes::took(topic, partitions, chosen, self.bytes, enough)
+    }
+
+    /// Whether the batch may have to be sealed with the record.
+    #[inline]
+    pub(super) fn may_end(&self) -> bool {
+        self.len >= self.limit || (self.len < self.batch_size && self.is_last())
+    }
+}
+
 impl Accumulator {
     #[inline]
     pub(super) fn validate(&self, candidate: &Candidate<'_>) -> Result<(), Box<Blocked>> {
@@ -129,7 +162,7 @@ impl Accumulator {
                 self.open_batch(now, topic, partition, &mut state, candidate.most(), call)?;
                 self.note_signal(partition, &mut state, &mut wake);
             }
-            let room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
+            let mut room = self.make_room(topic, &mut state, candidate, batch_size, call)?;
             if !room.is_there {
                 let taken = state.take_open();
                 state.filled = room.len > batch_size;
@@ -139,8 +172,13 @@ impl Accumulator {
                 continue;
             }
             let open = state.open.as_mut().expect("opened above");
-            let index = self.put(topic, partitions, &chosen, candidate, open, &room);
+            let index = self.put(candidate, open, &room);
             let delivery = Delivery::new(Arc::clone(open.result()), index);
+            if room.count(topic, partitions, &chosen) && room.is_last() {
+                // Nothing may come for long that finds it full: it would linger.
+                open.worth = open.worth.max(1);
+                room.limit = self.growth.limit(topic, &state, candidate.now);
+            }
             if room.len >= room.limit {
                 let sealing = state.take_open();
                 state.filled = true;
@@ -155,30 +193,12 @@ impl Accumulator {
 
     /// Puts a record into a batch that has room for it, and returns its index there.
     #[inline(always)]
-    pub(super) fn put(
-        &self,
-        topic: &Topic,
-        partitions: &Partitions,
-        chosen: &Chosen<'_>,
-        candidate: &Candidate<'_>,
-        open: &mut OpenBatch,
-        room: &Room,
-    ) -> u32 {
-        let Room {
-            bytes,
-            len,
-            batch_size,
-            ..
-        } = *room;
-        let index = candidate.append_to(open, self.note(candidate));
-        // Another record like it would not fit.
-        let batch_ends = len + bytes > batch_size;
-        lanes::took(topic, partitions, chosen, bytes, batch_ends);
-        if len >= batch_size {
+    pub(super) fn put(&self, candidate: &Candidate<'_>, open: &mut OpenBatch, room: &Room) -> u32 {
+        if room.len >= room.batch_size {
             // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
-            open.worth = u32::try_from(len / batch_size).unwrap_or(u32::MAX);
+            open.worth = u32::try_from(room.len / room.batch_size).unwrap_or(u32::MAX);
         }
-        index
+        candidate.append_to(open, self.note(candidate))
     }
 
     /// Makes room for the record in the open batch, if that takes it.

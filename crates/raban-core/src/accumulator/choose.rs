@@ -20,10 +20,11 @@ pub(super) struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// Bytes of records without a key that go there, too, unless the batch ends.
-    pub(super) fn left(&self, topic: &Topic) -> usize {
+    /// Bytes of records without a key that go there, too, before it took `enough` of them.
+    pub(super) fn left(&self, topic: &Topic, enough: usize) -> usize {
+        let index = self.partition.index;
         self.lane
-            .map_or(0, |lane| topic.sticky.left(lane, self.partition.index))
+            .map_or(0, |lane| topic.sticky.left(lane, index, enough))
     }
 }
 

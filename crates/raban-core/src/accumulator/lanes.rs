@@ -61,21 +61,32 @@ fn part<'a>(
     (chosen, state)
 }
 
-/// Counts a record for the sticky choice, under the lock of its partition.
+/// Bytes after which a sticky partition is left in the midst of a batch, which isn't cut short before.
+#[inline]
+pub(super) fn at_the_latest(batch_size: usize) -> usize {
+    batch_size.saturating_mul(2)
+}
+
+/// Counts a record for the sticky choice, under the lock of its partition. Returns whether that took `enough` bytes, and the lane
+/// goes on with another.
 #[inline]
 pub(super) fn took(
     topic: &Topic,
     partitions: &Partitions,
     chosen: &Chosen<'_>,
     bytes: usize,
-    batch_ends: bool,
-) {
-    let Some(lane) = chosen.lane else { return };
+    enough: usize,
+) -> bool {
+    let Some(lane) = chosen.lane else {
+        return false;
+    };
     let (index, choices) = (chosen.partition.index, partitions.choices());
-    if topic.sticky.took(lane, index, bytes, batch_ends, choices) {
+    let switched = topic.sticky.took(lane, index, bytes, enough, choices);
+    if switched {
         // Threads that don't meet fill one batch together.
         LANE.with(|own| own.set(0));
     }
+    switched
 }
 
 #[cfg(test)]
@@ -87,7 +98,7 @@ mod tests {
     const BATCH_SIZE: usize = 1000;
 
     fn topic(count: u32) -> (Topic, Partitions) {
-        let topic = Topic::new("t", Sticky::new(1, BATCH_SIZE)).unwrap();
+        let topic = Topic::new("t", Sticky::new(1)).unwrap();
         let partition = |index: u32| {
             let name = Arc::clone(topic.shared_name());
             Partition::new(PartitionId(index), name, index as i32, Arc::default())
@@ -122,11 +133,11 @@ mod tests {
         for _ in 1..BATCH_SIZE / 100 {
             let (chosen, _state) = lock(&topic, &partitions, choose(&topic, &partitions));
             assert!(Arc::ptr_eq(chosen.partition, own), "it stays");
-            took(&topic, &partitions, &chosen, 100, false);
+            took(&topic, &partitions, &chosen, 100, at_the_latest(BATCH_SIZE));
         }
         drop(others);
         let (chosen, state) = lock(&topic, &partitions, choose(&topic, &partitions));
-        took(&topic, &partitions, &chosen, 100, true);
+        took(&topic, &partitions, &chosen, 100, BATCH_SIZE / 2);
         drop(state);
         let (chosen, _state) = lock(&topic, &partitions, choose(&topic, &partitions));
         assert!(

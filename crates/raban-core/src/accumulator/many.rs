@@ -57,7 +57,8 @@ impl Held<'_> {
         let len = self.state.open.as_ref().map_or(0, OpenBatch::len);
         if len > self.counted {
             let bytes = len - self.counted;
-            lanes::took(self.topic, self.partitions, &self.chosen, bytes, false);
+            let enough = lanes::at_the_latest(self.batch_size);
+            lanes::took(self.topic, self.partitions, &self.chosen, bytes, enough);
             self.counted = len;
         }
     }
@@ -145,11 +146,12 @@ impl Accumulator {
         let room = self
             .make_room(topic, &mut held.state, candidate, held.batch_size, None)
             .ok()?;
-        if !room.is_there || room.len >= room.limit {
+        if !room.is_there || room.may_end() {
             return None;
         }
         let open = held.state.open.as_mut()?;
-        let index = self.put(topic, partitions, &chosen, candidate, open, &room);
+        let index = self.put(candidate, open, &room);
+        room.count(topic, partitions, &chosen);
         let goes_on = |last: &&mut Deliveries| last.goes_on(open.result(), index);
         match deliveries.last_mut().filter(goes_on) {
             Some(last) => last.add_one(),
@@ -161,8 +163,9 @@ impl Accumulator {
             0
         } else {
             let most = held.batch_size.min(self.largest_record);
+            let left = chosen.left(topic, lanes::at_the_latest(held.batch_size));
             let fits = HEADER_LEN + open.capacity();
-            most.min(fits).min(room.len + chosen.left(topic))
+            most.min(fits).min(room.len + left)
         };
         Some(())
     }

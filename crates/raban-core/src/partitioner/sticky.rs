@@ -1,4 +1,4 @@
-//! The sticky choice for records without a key (KIP-794): one partition until it took `batch.size` bytes, then another.
+//! The sticky choice for records without a key (KIP-794): one partition until it took a batch's worth, then another.
 //!
 //! Threads that come in each other's way have one each: a lane of their own.
 
@@ -17,7 +17,6 @@ pub(crate) struct Sticky {
     lanes: [Lane; LANES],
     choices: AtomicU64,
     seed: u64,
-    switch_after: u32,
     /// Looked at once for a batch's worth of records.
     weights: RwLock<Weights>,
 }
@@ -63,12 +62,11 @@ impl Choices<'_> {
 const NONE: u32 = u32::MAX;
 
 impl Sticky {
-    pub(crate) fn new(seed: u64, batch_size: usize) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             lanes: [const { Lane(AtomicU64::new(pack(NONE, 0))) }; LANES],
             choices: AtomicU64::new(0),
             seed,
-            switch_after: u32::try_from(batch_size).unwrap_or(u32::MAX / 4).max(1),
             weights: RwLock::default(),
         }
     }
@@ -93,15 +91,15 @@ impl Sticky {
         chosen
     }
 
-    /// Counts a record of `bytes`, under the lock of its partition. Switches at a batch's end once the partition took `batch.size`
-    /// bytes, and in the midst of one only after twice as many, so that batches aren't cut short. Returns whether it did.
+    /// Counts a record of `bytes`, under the lock of its partition. Switches if the partition took `enough` bytes; returns
+    /// whether it did.
     #[inline]
     pub(crate) fn took(
         &self,
         lane: usize,
         partition: i32,
         bytes: usize,
-        batch_ends: bool,
+        enough: usize,
         choices: Choices<'_>,
     ) -> bool {
         let lane = &self.lanes[lane].0;
@@ -110,8 +108,7 @@ impl Sticky {
             return false;
         }
         let taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-        let switch =
-            (taken >= self.switch_after && batch_ends) || taken >= self.switches_at_the_latest();
+        let switch = taken as usize >= enough;
         let next = if switch {
             pack(self.choose(choices) as u32, 0)
         } else {
@@ -123,19 +120,14 @@ impl Sticky {
         switch
     }
 
-    /// Bytes to be counted for a partition, while its batch doesn't end, before the lane switches; 0 if it is another's.
+    /// Bytes to be counted for a partition before it took `enough`; 0 if it isn't the lane's.
     #[inline]
-    pub(crate) fn left(&self, lane: usize, partition: i32) -> usize {
+    pub(crate) fn left(&self, lane: usize, partition: i32, enough: usize) -> usize {
         let (current, taken) = unpack(self.lanes[lane].0.load(Ordering::Relaxed));
         if current != partition as u32 {
             return 0;
         }
-        self.switches_at_the_latest().saturating_sub(taken) as usize
-    }
-
-    #[inline]
-    fn switches_at_the_latest(&self) -> u32 {
-        self.switch_after.saturating_mul(2)
+        enough.saturating_sub(taken as usize)
     }
 
     /// Has choices go by this load of a partition from now on; `None`: it has no leader.
@@ -196,9 +188,9 @@ mod tests {
         let mut counts = [0; 4];
         for _ in 0..40_000 {
             let first = sticky.partition(0, choices);
-            for record in 0..10 {
+            for _ in 0..10 {
                 assert_eq!(sticky.partition(0, choices), first);
-                sticky.took(0, first, 100, record == 9, choices);
+                sticky.took(0, first, 100, 1000, choices);
             }
             counts[first as usize] += 1;
         }
@@ -207,7 +199,7 @@ mod tests {
 
     #[test]
     fn sticks_until_a_batch_is_full_then_spreads_evenly() {
-        let sticky = Sticky::new(7, 1000);
+        let sticky = Sticky::new(7);
         let counts = shares(&sticky, among(&[0, 1, 2, 3], 4));
         for count in counts {
             assert!((9_500..10_500).contains(&count), "{counts:?}");
@@ -216,7 +208,7 @@ mod tests {
 
     #[test]
     fn spreads_as_the_weights_say() {
-        let sticky = Sticky::new(7, 1000);
+        let sticky = Sticky::new(7);
         let load = |queued| Load {
             queued,
             in_rack: false,
@@ -244,7 +236,7 @@ mod tests {
 
     #[test]
     fn prefers_what_is_preferred() {
-        let sticky = Sticky::new(7, 1000);
+        let sticky = Sticky::new(7);
         let counts = shares(
             &sticky,
             Choices {
@@ -258,7 +250,7 @@ mod tests {
 
     #[test]
     fn leaves_a_partition_that_lost_its_leader() {
-        let sticky = Sticky::new(1, 1000);
+        let sticky = Sticky::new(1);
         let first = sticky.partition(0, among(&[0, 1, 2], 3));
         let rest: Vec<i32> = (0..3).filter(|index| *index != first).collect();
         for _ in 0..100 {
@@ -268,11 +260,11 @@ mod tests {
 
     #[test]
     fn a_batch_is_not_cut_short_before_twice_its_size() {
-        let sticky = Sticky::new(3, 1000);
+        let sticky = Sticky::new(3);
         let all: Vec<i32> = (0..100).collect();
         let first = sticky.partition(0, among(&all, 100));
         for _ in 0..19 {
-            sticky.took(0, first, 100, false, among(&all, 100));
+            sticky.took(0, first, 100, 2000, among(&all, 100));
             assert_eq!(sticky.partition(0, among(&all, 100)), first);
         }
     }

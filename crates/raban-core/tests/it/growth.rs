@@ -199,7 +199,7 @@ fn a_refused_batch_that_grew_says_nothing_of_one_that_did_not() {
 }
 
 #[test]
-fn the_sticky_partition_changes_no_later_and_not_before_batch_size() {
+fn the_sticky_partition_changes_no_earlier_and_before_twice_the_bytes() {
     let spread = |growth| {
         let own = [
             ("batch.growth.enable", growth),
@@ -223,12 +223,34 @@ fn the_sticky_partition_changes_no_later_and_not_before_batch_size() {
     };
     let (grown, plain) = (spread("true"), spread("false"));
     assert_ne!(grown, plain, "something grew");
-    // Not at a batch's end, which comes at twice nine records, but right after `batch.size` bytes.
-    for ((partition, stay), (same, most)) in grown.iter().zip(&plain[..plain.len() - 1]) {
+    // At the end of each batch of nine records; where one has grown, after `batch.size` bytes, or with the next one.
+    for ((partition, stay), (same, least)) in grown[..grown.len() - 1].iter().zip(&plain) {
         assert_eq!(partition, same);
-        assert!(
-            (most / 18 * 11..=*most).contains(stay),
-            "{grown:?} {plain:?}"
-        );
+        assert!((*least..2 * least).contains(stay), "{grown:?} {plain:?}");
     }
+    assert!(
+        plain[..plain.len() - 1]
+            .iter()
+            .all(|(_, stay)| stay % 9 == 0),
+        "{plain:?}"
+    );
+    assert!(plain.iter().any(|(_, stay)| *stay == 9), "{plain:?}");
+}
+
+#[test]
+fn a_batch_that_the_sticky_choice_left_full_does_not_linger() {
+    let mut harness = Harness::new(&[("linger.ms", "1000"), ("batch.size", "1000")]);
+    harness.partitions = 2;
+    let record = NewRecord {
+        partition: None,
+        ..record()
+    };
+    let mut sent = vec![harness.enqueue(&record).unwrap()];
+    while sent.last().unwrap().partition() == sent[0].partition() {
+        sent.push(harness.enqueue(&record).unwrap());
+    }
+    let next = sent.pop().unwrap();
+    harness.answer_all();
+    assert_delivered(&sent);
+    assert!(next.try_outcome().is_none());
 }
