@@ -36,7 +36,7 @@ pub(crate) struct OpenBatch {
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
     /// How many batches of `batch.size` it comes to; 0 until it is full.
-    pub(crate) worth: u32,
+    worth: u32,
     facts: Vec<Facts>,
     notes: Vec<Note>,
 }
@@ -88,9 +88,27 @@ impl OpenBatch {
         self.records.move_to(buffer)
     }
 
-    /// Whether it came to `batch.size`: it leaves without lingering.
+    /// Whether it leaves without lingering.
     pub(crate) fn is_full(&self) -> bool {
         self.worth > 0
+    }
+
+    /// Notes what it came to, where `batch_size` bytes fill it.
+    #[inline]
+    pub(crate) fn weigh(&mut self, batch_size: usize) {
+        if self.len() >= batch_size {
+            self.worth = u32::try_from(self.len() / batch_size).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// No more is expected that it had room for.
+    pub(crate) fn fill(&mut self) {
+        self.worth = self.worth.max(1);
+    }
+
+    /// How many batches of `batch.size` it counts for.
+    pub(crate) fn worth(&self) -> u32 {
+        self.worth.max(1)
     }
 
     /// Appends a record, noted or not, and returns its index.

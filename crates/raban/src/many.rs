@@ -23,6 +23,9 @@ const MOST_UNDER_WAY: usize = 1 << 16;
 /// Records that are looked at before the next lock, which the driver wants, too: a microsecond or two of work.
 const CHUNK: usize = 32;
 
+/// Of records accepted together so many cost the time of one accepted by itself.
+const COST: usize = 4;
+
 /// How many calls are sending many records: they share what may be under way.
 #[derive(Debug, Default)]
 pub(crate) struct ManyCalls(AtomicUsize);
@@ -337,7 +340,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
                 if accepted > 0 {
                     waited_in_vain = None;
                     sending.took_many(&mut many).await;
-                    let_others_run(accepted).await;
+                    let_others_run(accepted.div_ceil(COST)).await;
                 }
                 if let Some(record) = chunk.get_mut(done).and_then(Option::take) {
                     done += 1;

@@ -101,15 +101,31 @@ impl Room {
         partitions: &Partitions,
         chosen: &Chosen<'_>,
     ) -> bool {
-        let enough = if !self.is_last() {
-            lanes::at_the_latest(self.batch_size)
-        } else if self.len < self.batch_size {
-            // Others, or another lane, had begun the batch.
-            self.batch_size / 2
-        } else {
-            self.batch_size
+        let enough = match self.is_last() {
+            // Others, or another lane, may have begun the batch.
+            true if self.len < self.batch_size => self.batch_size / 2,
+            _ => self.enough(),
         };
         lanes::took(topic, partitions, chosen, self.bytes, enough)
+    }
+
+    /// Bytes after which the sticky choice goes on with another partition than that of a batch which this record doesn't
+    /// end: one that has grown is full already, another one isn't to be cut short.
+    #[inline]
+    pub(super) fn enough(&self) -> usize {
+        match self.len < self.batch_size {
+            true => self.batch_size.saturating_mul(2),
+            false => self.batch_size,
+        }
+    }
+
+    /// Bytes of the batch up to which there is nothing new to be decided.
+    #[inline]
+    pub(super) fn end(&self) -> usize {
+        match self.len < self.batch_size {
+            true => self.batch_size,
+            false => self.limit,
+        }
     }
 
     /// Whether the batch may have to be sealed with the record.
@@ -176,7 +192,7 @@ impl Accumulator {
             let delivery = Delivery::new(Arc::clone(open.result()), index);
             if room.count(topic, partitions, &chosen) && room.is_last() {
                 // Nothing may come for long that finds it full: it would linger.
-                open.worth = open.worth.max(1);
+                open.fill();
                 room.limit = self.growth.limit(topic, &state, candidate.now);
             }
             if room.len >= room.limit {
@@ -194,11 +210,10 @@ impl Accumulator {
     /// Puts a record into a batch that has room for it, and returns its index there.
     #[inline(always)]
     pub(super) fn put(&self, candidate: &Candidate<'_>, open: &mut OpenBatch, room: &Room) -> u32 {
-        if room.len >= room.batch_size {
-            // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
-            open.worth = u32::try_from(room.len / room.batch_size).unwrap_or(u32::MAX);
-        }
-        candidate.append_to(open, self.note(candidate))
+        let index = candidate.append_to(open, self.note(candidate));
+        // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
+        open.weigh(room.batch_size);
+        index
     }
 
     /// Makes room for the record in the open batch, if that takes it.

@@ -61,12 +61,6 @@ fn part<'a>(
     (chosen, state)
 }
 
-/// Bytes after which a sticky partition is left in the midst of a batch, which isn't cut short before.
-#[inline]
-pub(super) fn at_the_latest(batch_size: usize) -> usize {
-    batch_size.saturating_mul(2)
-}
-
 /// Counts a record for the sticky choice, under the lock of its partition. Returns whether that took `enough` bytes, and the lane
 /// goes on with another.
 #[inline]
@@ -133,7 +127,7 @@ mod tests {
         for _ in 1..BATCH_SIZE / 100 {
             let (chosen, _state) = lock(&topic, &partitions, choose(&topic, &partitions));
             assert!(Arc::ptr_eq(chosen.partition, own), "it stays");
-            took(&topic, &partitions, &chosen, 100, at_the_latest(BATCH_SIZE));
+            took(&topic, &partitions, &chosen, 100, 2 * BATCH_SIZE);
         }
         drop(others);
         let (chosen, state) = lock(&topic, &partitions, choose(&topic, &partitions));

@@ -11,7 +11,6 @@ use super::choose::Chosen;
 use super::lanes;
 use super::partition::PartitionState;
 use super::topic::{Partitions, Topic, TopicView};
-use crate::batch::OpenBatch;
 use crate::delivery::Deliveries;
 use crate::partitioner::{NamedPartitioner, Partitioning};
 use crate::record::NewRecord;
@@ -29,6 +28,8 @@ struct Held<'a> {
     plain_until: usize,
     /// Bytes of the open batch that the sticky choice knows of.
     counted: usize,
+    /// Bytes after which that goes on with another partition.
+    enough: usize,
 }
 
 impl Held<'_> {
@@ -54,12 +55,20 @@ impl Held<'_> {
 
     /// Tells the sticky choice of the plain records.
     fn count(&mut self) {
-        let len = self.state.open.as_ref().map_or(0, OpenBatch::len);
-        if len > self.counted {
-            let bytes = len - self.counted;
-            let enough = lanes::at_the_latest(self.batch_size);
-            lanes::took(self.topic, self.partitions, &self.chosen, bytes, enough);
-            self.counted = len;
+        let Some(open) = &mut self.state.open else {
+            return;
+        };
+        let bytes = open.len().saturating_sub(self.counted);
+        if bytes > 0 {
+            open.weigh(self.batch_size);
+            self.counted += bytes;
+            lanes::took(
+                self.topic,
+                self.partitions,
+                &self.chosen,
+                bytes,
+                self.enough,
+            );
         }
     }
 }
@@ -139,6 +148,7 @@ impl Accumulator {
                     state,
                     plain_until: 0,
                     counted: usize::MAX,
+                    enough: usize::MAX,
                 })
             }
         };
@@ -159,13 +169,14 @@ impl Accumulator {
         }
         held.chosen = chosen;
         held.counted = room.len;
+        held.enough = room.enough();
         held.plain_until = if self.notes_all() {
             0
         } else {
-            let most = held.batch_size.min(self.largest_record);
-            let left = chosen.left(topic, lanes::at_the_latest(held.batch_size));
+            let most = room.end().min(self.largest_record);
             let fits = HEADER_LEN + open.capacity();
-            most.min(fits).min(room.len + left)
+            most.min(fits)
+                .min(room.len + chosen.left(topic, held.enough))
         };
         Some(())
     }

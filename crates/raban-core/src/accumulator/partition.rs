@@ -156,7 +156,7 @@ impl PartitionState {
         let open = self.open.take()?;
         let ticket = SlotTicket(self.taken + self.sealed.len() as u64);
         self.filled = open.is_full();
-        let worth = open.worth.max(1);
+        let worth = open.worth();
         self.sealed_worth += worth;
         if self.sealed.capacity() == 0 {
             // Most of very many partitions never have a second one.
@@ -178,7 +178,7 @@ impl PartitionState {
 
     fn look(&mut self) -> Seen {
         let front = self.front();
-        let open = self.open.as_ref().map_or(0, |open| open.worth.max(1));
+        let open = self.open.as_ref().map_or(0, OpenBatch::worth);
         Seen {
             front,
             queued: self.sealed_worth + open,

@@ -114,11 +114,12 @@ fn a_record_that_a_batch_has_no_room_for_or_that_is_wrong_ends_it() {
 type Batches = Vec<(i32, Vec<Option<Bytes>>)>;
 
 /// What is in the batches of records that come so many at a time; and what they leave of `buffer.memory`.
-fn batches_of(records: &[NewRecord<'_>], at_a_time: usize) -> (Batches, u64) {
+fn batches_of(records: &[NewRecord<'_>], at_a_time: usize, growth: &str) -> (Batches, u64) {
     let mut harness = Harness::new(&[
         ("linger.ms", "1000"),
         ("batch.size", "4000"),
-        ("batch.growth.enable", "false"),
+        ("batch.growth.enable", growth),
+        ("max.request.size", "40000"),
     ]);
     harness.partitions = 3;
     let mut deliveries = Vec::new();
@@ -168,10 +169,13 @@ fn they_go_where_each_would_go_by_itself() {
             ..NewRecord::default()
         })
         .collect();
-    let expected = batches_of(&records, 1);
-    assert!(expected.0.len() > 40, "{}", expected.0.len());
-    for at_a_time in [2, 7, 32, 2000] {
-        assert_eq!(batches_of(&records, at_a_time), expected, "{at_a_time}");
+    for (growth, batches) in [("false", 40..60), ("true", 20..30)] {
+        let expected = batches_of(&records, 1, growth);
+        assert!(batches.contains(&expected.0.len()), "{}", expected.0.len());
+        for at_a_time in [2, 7, 32, 2000] {
+            let sent = batches_of(&records, at_a_time, growth);
+            assert_eq!(sent, expected, "{at_a_time}, growth {growth}");
+        }
     }
 }
 
