@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::named::{NamedPartitioner, UnknownPartitioner};
-pub(crate) use self::sticky::{Choices, LANES, Sticky, split_mix};
+pub(crate) use self::sticky::{Choices, Lane, Sticky, split_mix};
 use self::weights::Weights;
 pub(crate) use self::weights::{Bounds, Lengths, Load};
 

@@ -189,7 +189,7 @@ impl Accumulator {
             }
             let open = state.open.as_mut().expect("opened above");
             let index = self.put(candidate, open, &room);
-            let delivery = Delivery::new(Arc::clone(open.result()), index);
+            let result = Arc::clone(open.result());
             if room.count(topic, partitions, &chosen) && room.is_last() {
                 // Nothing may come for long that finds it full: it would linger.
                 open.fill();
@@ -203,7 +203,8 @@ impl Accumulator {
                 drop(wake);
                 self.seal(clock.now().instant, partition, sealing);
             }
-            return Ok(delivery);
+            // Made last: held across what may panic, it would be put into memory as two numbers and copied as one block.
+            return Ok(Delivery::new(result, index));
         }
     }
 

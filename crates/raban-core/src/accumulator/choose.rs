@@ -9,14 +9,14 @@ use super::partition::Partition;
 use super::topic::{Partitions, Topic};
 use crate::error::ErrorKind;
 use crate::partitioner::murmur2::partition_for_key;
-use crate::partitioner::{NamedPartitioner, Partitioning, Unpartitioned};
+use crate::partitioner::{Lane, NamedPartitioner, Partitioning, Unpartitioned};
 use crate::record::NewRecord;
 
 #[derive(Clone, Copy)]
 pub(super) struct Chosen<'a> {
     pub(super) partition: &'a Arc<Partition>,
     /// It is this lane's sticky one.
-    pub(super) lane: Option<usize>,
+    pub(super) lane: Option<Lane>,
 }
 
 impl Chosen<'_> {

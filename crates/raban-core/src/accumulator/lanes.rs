@@ -9,17 +9,17 @@ use std::sync::Arc;
 use super::choose::Chosen;
 use super::partition::PartitionState;
 use super::topic::{Partitions, Topic};
-use crate::partitioner::LANES;
+use crate::partitioner::Lane;
 use crate::sync::{MutexGuard, thread_local};
 
 thread_local! {
     /// Of all topics.
-    static LANE: Cell<usize> = const { Cell::new(0) };
+    static LANE: Cell<Lane> = const { Cell::new(Lane::FIRST) };
 }
 
 /// The lane that this thread is on.
 #[inline]
-pub(super) fn own() -> usize {
+pub(super) fn own() -> Lane {
     LANE.with(Cell::get)
 }
 
@@ -42,8 +42,7 @@ fn part<'a>(
     partitions: &'a Partitions,
     chosen: Chosen<'a>,
 ) -> (Chosen<'a>, MutexGuard<'a, PartitionState>) {
-    let others = chosen.lane.into_iter().flat_map(|own| own + 1..own + LANES);
-    for lane in others.map(|lane| lane % LANES) {
+    for lane in chosen.lane.into_iter().flat_map(Lane::others) {
         let index = topic.sticky.partition(lane, partitions.choices());
         let Some(partition) = partitions.all.get(index as usize) else {
             continue;
@@ -74,11 +73,13 @@ pub(super) fn took(
     let Some(lane) = chosen.lane else {
         return false;
     };
-    let (index, choices) = (chosen.partition.index, partitions.choices());
-    let switched = topic.sticky.took(lane, index, bytes, enough, choices);
+    let index = chosen.partition.index;
+    let switched = topic
+        .sticky
+        .took(lane, index, bytes, enough, || partitions.choices());
     if switched {
         // Threads that don't meet fill one batch together.
-        LANE.with(|own| own.set(0));
+        LANE.with(|own| own.set(Lane::FIRST));
     }
     switched
 }

@@ -2,6 +2,7 @@
 //!
 //! Threads that come in each other's way have one each: a lane of their own.
 
+use std::num::NonZeroU8;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,12 +10,31 @@ use super::{Bounds, Load, Weights};
 use crate::sync::RwLock;
 
 /// How many sticky partitions a topic may have at a time.
-pub(crate) const LANES: usize = 8;
+const LANES: u8 = 8;
+
+/// Which of them. One byte, and none of it for there being none, so that a choice goes by way of registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane(NonZeroU8);
+
+impl Lane {
+    pub(crate) const FIRST: Self = Self(NonZeroU8::MIN);
+
+    /// All but this one, in turn.
+    pub(crate) fn others(self) -> impl Iterator<Item = Self> {
+        let next = move |after| self.0.get().wrapping_add(after) % LANES;
+        (0..LANES - 1).map(move |after| Self(NonZeroU8::MIN.saturating_add(next(after))))
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        usize::from(self.0.get() - 1)
+    }
+}
 
 /// A topic's sticky partitions. Unless it is told of their loads, all partitions are equally likely to be the next.
 #[derive(Debug)]
 pub(crate) struct Sticky {
-    lanes: [Lane; LANES],
+    lanes: [Stuck; LANES as usize],
     choices: AtomicU64,
     seed: u64,
     /// Looked at once for a batch's worth of records.
@@ -25,7 +45,7 @@ pub(crate) struct Sticky {
 /// lane's threads write to.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Lane(AtomicU64);
+struct Stuck(AtomicU64);
 
 /// What there is to choose from.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +84,7 @@ const NONE: u32 = u32::MAX;
 impl Sticky {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            lanes: [const { Lane(AtomicU64::new(pack(NONE, 0))) }; LANES],
+            lanes: [const { Stuck(AtomicU64::new(pack(NONE, 0))) }; LANES as usize],
             choices: AtomicU64::new(0),
             seed,
             weights: RwLock::default(),
@@ -73,8 +93,8 @@ impl Sticky {
 
     /// The partition for the next record: the lane's sticky one while it can be chosen.
     #[inline]
-    pub(crate) fn partition(&self, lane: usize, choices: Choices<'_>) -> i32 {
-        let lane = &self.lanes[lane].0;
+    pub(crate) fn partition(&self, lane: Lane, choices: Choices<'_>) -> i32 {
+        let lane = &self.lanes[lane.index()].0;
         let state = lane.load(Ordering::Relaxed);
         let (partition, _) = unpack(state);
         if partition != NONE && choices.has(partition as i32) {
@@ -94,15 +114,15 @@ impl Sticky {
     /// Counts a record of `bytes`, under the lock of its partition. Switches if the partition took `enough` bytes; returns
     /// whether it did.
     #[inline]
-    pub(crate) fn took(
+    pub(crate) fn took<'a>(
         &self,
-        lane: usize,
+        lane: Lane,
         partition: i32,
         bytes: usize,
         enough: usize,
-        choices: Choices<'_>,
+        choices: impl FnOnce() -> Choices<'a>,
     ) -> bool {
-        let lane = &self.lanes[lane].0;
+        let lane = &self.lanes[lane.index()].0;
         let (current, taken) = unpack(lane.load(Ordering::Relaxed));
         if current != partition as u32 {
             return false;
@@ -110,7 +130,7 @@ impl Sticky {
         let taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         let switch = taken as usize >= enough;
         let next = if switch {
-            pack(self.choose(choices) as u32, 0)
+            pack(self.choose(choices()) as u32, 0)
         } else {
             pack(current, taken)
         };
@@ -122,8 +142,8 @@ impl Sticky {
 
     /// Bytes to be counted for a partition before it took `enough`; 0 if it isn't the lane's.
     #[inline]
-    pub(crate) fn left(&self, lane: usize, partition: i32, enough: usize) -> usize {
-        let (current, taken) = unpack(self.lanes[lane].0.load(Ordering::Relaxed));
+    pub(crate) fn left(&self, lane: Lane, partition: i32, enough: usize) -> usize {
+        let (current, taken) = unpack(self.lanes[lane.index()].0.load(Ordering::Relaxed));
         if current != partition as u32 {
             return 0;
         }
@@ -187,10 +207,10 @@ mod tests {
     fn shares(sticky: &Sticky, choices: Choices<'_>) -> [u32; 4] {
         let mut counts = [0; 4];
         for _ in 0..40_000 {
-            let first = sticky.partition(0, choices);
+            let first = sticky.partition(Lane::FIRST, choices);
             for _ in 0..10 {
-                assert_eq!(sticky.partition(0, choices), first);
-                sticky.took(0, first, 100, 1000, choices);
+                assert_eq!(sticky.partition(Lane::FIRST, choices), first);
+                sticky.took(Lane::FIRST, first, 100, 1000, || choices);
             }
             counts[first as usize] += 1;
         }
@@ -251,10 +271,10 @@ mod tests {
     #[test]
     fn leaves_a_partition_that_lost_its_leader() {
         let sticky = Sticky::new(1);
-        let first = sticky.partition(0, among(&[0, 1, 2], 3));
+        let first = sticky.partition(Lane::FIRST, among(&[0, 1, 2], 3));
         let rest: Vec<i32> = (0..3).filter(|index| *index != first).collect();
         for _ in 0..100 {
-            assert_ne!(sticky.partition(0, among(&rest, 3)), first);
+            assert_ne!(sticky.partition(Lane::FIRST, among(&rest, 3)), first);
         }
     }
 
@@ -262,10 +282,19 @@ mod tests {
     fn a_batch_is_not_cut_short_before_twice_its_size() {
         let sticky = Sticky::new(3);
         let all: Vec<i32> = (0..100).collect();
-        let first = sticky.partition(0, among(&all, 100));
+        let first = sticky.partition(Lane::FIRST, among(&all, 100));
         for _ in 0..19 {
-            sticky.took(0, first, 100, 2000, among(&all, 100));
-            assert_eq!(sticky.partition(0, among(&all, 100)), first);
+            sticky.took(Lane::FIRST, first, 100, 2000, || among(&all, 100));
+            assert_eq!(sticky.partition(Lane::FIRST, among(&all, 100)), first);
+        }
+    }
+
+    #[test]
+    fn each_lane_has_all_the_others() {
+        for lane in Lane::FIRST.others().chain([Lane::FIRST]) {
+            let mut all: Vec<_> = lane.others().chain([lane]).map(Lane::index).collect();
+            all.sort_unstable();
+            assert_eq!(all, (0..usize::from(LANES)).collect::<Vec<_>>());
         }
     }
 }
