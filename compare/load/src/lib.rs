@@ -25,12 +25,16 @@ pub use workload::{Codec, Profile, Workload};
 
 /// Why a run gives no figures.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Failure(String);
+#[error("{}", .0.0)]
+pub struct Failure(Box<Cause>);
+
+/// A pointer to it is all that an outcome has room for: clients hand one on for each record.
+#[derive(Debug)]
+struct Cause(String);
 
 impl Failure {
     pub fn new(cause: impl Display) -> Self {
-        Self(cause.to_string())
+        Self(Box::new(Cause(cause.to_string())))
     }
 }
 
