@@ -27,9 +27,9 @@ impl Pool {
         Some(buffer)
     }
 
-    /// A frozen buffer may have lost its front or tail: only whole ones are kept.
-    pub(super) fn keep(&mut self, mut spent: BytesMut) {
-        spent.clear();
+    /// A frozen buffer may have lost its front or tail: only whole ones are kept. With what they hold, which the next batch is
+    /// written over: nothing of them has to be zeroed again.
+    pub(super) fn keep(&mut self, spent: BytesMut) {
         let capacity = spent.capacity();
         let Some(class) = self.class(capacity) else {
             return;

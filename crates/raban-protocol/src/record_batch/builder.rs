@@ -20,7 +20,7 @@ const AHEAD: usize = 1024;
 /// Timestamps are counted from the first record's, offsets from 0.
 #[derive(Debug)]
 pub struct RecordsBuilder {
-    /// The records, and behind them what is zeroed for further ones.
+    /// The records, and behind them what further ones are written over: zeros, or what an earlier batch left.
     buffer: BytesMut,
     /// Bytes of the records.
     len: usize,
@@ -30,9 +30,8 @@ pub struct RecordsBuilder {
 }
 
 impl RecordsBuilder {
-    /// Starts a batch in `buffer`, which is cleared and grows as needed: give it the capacity of a batch.
-    pub fn new(mut buffer: BytesMut) -> Self {
-        buffer.clear();
+    /// Starts a batch in `buffer`, which grows as needed: give it the capacity of a batch. What it holds is written over.
+    pub fn new(buffer: BytesMut) -> Self {
         Self {
             buffer,
             len: 0,
@@ -177,15 +176,14 @@ impl RecordsBuilder {
     ) -> Result<(SealedRecords, Option<BytesMut>), CompressionError> {
         assert!(self.count > 0, "an empty batch can't be sealed");
         let uncompressed_len = self.len;
-        self.buffer.truncate(uncompressed_len);
-        scratch.clear();
-        let (body, mut spare) = if codec.compression() == Compression::None {
+        let (body, spare) = if codec.compression() == Compression::None {
+            self.buffer.truncate(uncompressed_len);
             (self.buffer, scratch)
         } else {
-            codec.compress(&self.buffer, &mut scratch)?;
+            scratch.clear();
+            codec.compress(&self.buffer[..uncompressed_len], &mut scratch)?;
             (scratch, self.buffer)
         };
-        spare.clear();
         let sealed = SealedRecords {
             checksum: Suffix::new(&body),
             body: body.freeze(),

@@ -343,9 +343,21 @@ fn buffers_come_back_for_the_next_batch() {
     assert!(builder.is_empty());
     builder.append(0, &record);
     let (sealed, spare) = builder.seal(&codec, BytesMut::new()).unwrap();
-    let spare = spare.unwrap();
-    assert_eq!((spare.len(), spare.capacity()), (0, 16_384));
     assert!(sealed.len() < 200 && sealed.uncompressed_len() > 1000);
+    let spare = spare.unwrap();
+    assert_eq!(spare.capacity(), 16_384);
+
+    let short = RecordRef {
+        value: Some(b"short"),
+        ..RecordRef::default()
+    };
+    let [reused, fresh] = [spare, BytesMut::new()].map(|buffer| {
+        let mut builder = RecordsBuilder::new(buffer);
+        builder.append(0, &short);
+        let (sealed, _) = builder.seal(&Codec::NONE, BytesMut::new()).unwrap();
+        sealed.into_body()
+    });
+    assert_eq!(reused, fresh, "nothing is left of what it held");
 }
 
 #[test]
