@@ -16,6 +16,7 @@ pub(crate) mod memory;
 pub(crate) mod partition;
 mod pool;
 pub(crate) mod ratio;
+mod room;
 mod settling;
 pub(crate) mod signal;
 pub(crate) mod topic;

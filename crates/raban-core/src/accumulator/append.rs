@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use raban_protocol::compression::Compression;
-use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordRef};
+use raban_protocol::record_batch::{Measured, RecordRef};
 
 use super::Accumulator;
 use super::blocked::Blocked;
 use super::choose::Chosen;
 use super::lanes;
 use super::partition::{Partition, PartitionState};
+use super::room::Room;
 use super::topic::{Partitions, Topic};
 use super::waits::WaitId;
 use crate::batch::OpenBatch;
@@ -25,7 +26,7 @@ const FIRST_BUFFER: usize = 1024;
 /// A record that may be accepted.
 pub(super) struct Candidate<'a> {
     /// Half a millisecond ago at most.
-    now: Instant,
+    pub(super) now: Instant,
     timestamp: i64,
     record: Measured<'a>,
     tag: u64,
@@ -54,6 +55,12 @@ impl<'a> Candidate<'a> {
         self.record.upper_bound()
     }
 
+    /// Bytes that it would add to the batch.
+    #[inline(always)]
+    pub(super) fn len_in(&self, open: &OpenBatch) -> usize {
+        open.encoded_len(self.timestamp, self.record)
+    }
+
     /// Whether its timestamp is valid, and nothing of it is to be noted unless of all records.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
@@ -69,69 +76,6 @@ impl<'a> Candidate<'a> {
     ) -> u32 {
         open.largest_record = open.largest_record.max(self.most());
         open.append(self.timestamp, self.record, note)
-    }
-}
-
-/// What an open batch has for a record.
-pub(super) struct Room {
-    /// Else the batch is full.
-    pub(super) is_there: bool,
-    /// What the record takes.
-    bytes: usize,
-    /// The batch's bytes with it.
-    pub(super) len: usize,
-    /// The bytes at which the batch is sealed.
-    pub(super) limit: usize,
-    /// The bytes at which it is full, which may be fewer.
-    batch_size: usize,
-}
-
-impl Room {
-    /// Whether another record like it would not fit.
-    #[inline]
-    pub(super) fn is_last(&self) -> bool {
-        self.len + self.bytes > self.batch_size
-    }
-
-    /// Has the sticky choice count the record; returns whether it goes on with another partition.
-    #[inline]
-    pub(super) fn count(
-        &self,
-        topic: &Topic,
-        partitions: &Partitions,
-        chosen: &Chosen<'_>,
-    ) -> bool {
-        let enough = match self.is_last() {
-            // Others, or another lane, may have begun the batch.
-            true if self.len < self.batch_size => self.batch_size / 2,
-            _ => self.enough(),
-        };
-        lanes::took(topic, partitions, chosen, self.bytes, enough)
-    }
-
-    /// Bytes after which the sticky choice goes on with another partition than that of a batch which this record doesn't
-    /// end: one that has grown is full already, another one isn't to be cut short.
-    #[inline]
-    pub(super) fn enough(&self) -> usize {
-        match self.len < self.batch_size {
-            true => self.batch_size.saturating_mul(2),
-            false => self.batch_size,
-        }
-    }
-
-    /// Bytes of the batch up to which there is nothing new to be decided.
-    #[inline]
-    pub(super) fn end(&self) -> usize {
-        match self.len < self.batch_size {
-            true => self.batch_size,
-            false => self.limit,
-        }
-    }
-
-    /// Whether the batch may have to be sealed with the record.
-    #[inline]
-    pub(super) fn may_end(&self) -> bool {
-        self.len >= self.limit || (self.len < self.batch_size && self.is_last())
     }
 }
 
@@ -217,53 +161,6 @@ impl Accumulator {
         index
     }
 
-    /// Makes room for the record in the open batch, if that takes it.
-    #[inline(always)]
-    pub(super) fn make_room(
-        &self,
-        topic: &Topic,
-        state: &mut PartitionState,
-        candidate: &Candidate<'_>,
-        batch_size: usize,
-        call: Option<WaitId>,
-    ) -> Result<Room, Box<Blocked>> {
-        let open = state.open.as_ref().expect("the caller opened it");
-        let bytes = open.encoded_len(candidate.timestamp, candidate.record);
-        let len = open.len() + bytes;
-        let limit = if len < batch_size {
-            batch_size
-        } else {
-            let grown = self.growth.limit(topic, state, candidate.now);
-            grown.max(batch_size)
-        };
-        let of_this_generation = open.generation == self.generations.current();
-        let mut is_there = open.is_empty() || (len <= limit && of_this_generation);
-        let capacity = open.capacity();
-        let larger = grown_capacity(capacity, len - HEADER_LEN, batch_size, limit);
-        if is_there && larger > capacity {
-            let (more, line) = (larger - capacity, state.line());
-            match (
-                self.memory.larger(capacity, larger, line, call),
-                &mut state.open,
-            ) {
-                (Some(buffer), Some(open)) => {
-                    self.memory.keep(open.move_to(buffer));
-                    state.held += more;
-                }
-                // It is large enough: others need the memory more.
-                _ if len > batch_size => is_there = false,
-                _ => return Err(Blocked::Memory { bytes: more, line }.into()),
-            }
-        }
-        Ok(Room {
-            is_there,
-            bytes,
-            len,
-            limit,
-            batch_size,
-        })
-    }
-
     /// Whether the outcome of every record is told.
     #[inline]
     pub(super) fn notes_all(&self) -> bool {
@@ -328,18 +225,5 @@ impl Accumulator {
         state.open = Some(OpenBatch::new(buffer, result, now, generation));
         topic.touch(now);
         Ok(())
-    }
-}
-
-/// A batch's buffer doubles, up to `batch.size` and, where it may grow to a larger `limit`, from there on, so that memory
-/// follows the bytes held.
-#[inline]
-fn grown_capacity(capacity: usize, need: usize, batch_size: usize, limit: usize) -> usize {
-    if need <= capacity {
-        capacity
-    } else if batch_size < need && batch_size < limit {
-        batch_size * need.div_ceil(batch_size).next_power_of_two()
-    } else {
-        need.max(capacity.saturating_mul(2).min(batch_size))
     }
 }
