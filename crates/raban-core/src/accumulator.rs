@@ -14,6 +14,7 @@ mod lanes;
 mod many;
 pub(crate) mod memory;
 pub(crate) mod partition;
+pub(crate) mod plain;
 mod pool;
 pub(crate) mod ratio;
 mod room;
@@ -188,8 +189,6 @@ impl Accumulator {
     }
 
     /// Accepts the record, or notes in `wait` why not.
-    // A handle alone is returned in registers; together with what there may be in its place it would go by way of memory.
-    // Once for each clock: whoever calls it, the compiler inlines all steps here, which have no other caller.
     #[inline(never)]
     fn enqueue(
         &self,

@@ -19,6 +19,7 @@ use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordsBuilder, SealedR
 
 pub(crate) use self::split::{Separated, Split};
 use crate::accumulator::generations::Generation;
+use crate::accumulator::plain::Plain;
 use crate::delivery::{BatchResult, Settled};
 use crate::error::{ErrorKind, ProduceError};
 use crate::record::Facts;
@@ -35,8 +36,9 @@ pub(crate) struct OpenBatch {
     pub(crate) generation: Generation,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
-    /// How many batches of `batch.size` it comes to; 0 until it is full.
-    worth: u32,
+    pub(crate) plain: Plain,
+    /// Bytes of a batch of `batch.size`, from when it was full; 0 before.
+    full_at: usize,
     facts: Vec<Facts>,
     notes: Vec<Note>,
 }
@@ -54,7 +56,8 @@ impl OpenBatch {
             opened,
             generation,
             largest_record: 0,
-            worth: 0,
+            plain: Plain::default(),
+            full_at: 0,
             facts: Vec::new(),
             notes: Vec::new(),
         }
@@ -90,25 +93,19 @@ impl OpenBatch {
 
     /// Whether it leaves without lingering.
     pub(crate) fn is_full(&self) -> bool {
-        self.worth > 0
+        self.full_at > 0
     }
 
-    /// Notes what it came to, where `batch_size` bytes fill it.
+    /// It is full, since it has `batch_size` bytes or no more is expected that it had room for.
     #[inline]
-    pub(crate) fn weigh(&mut self, batch_size: usize) {
-        if self.len() >= batch_size {
-            self.worth = u32::try_from(self.len() / batch_size).unwrap_or(u32::MAX);
-        }
-    }
-
-    /// No more is expected that it had room for.
-    pub(crate) fn fill(&mut self) {
-        self.worth = self.worth.max(1);
+    pub(crate) fn fill(&mut self, batch_size: usize) {
+        self.full_at = batch_size;
     }
 
     /// How many batches of `batch.size` it counts for.
     pub(crate) fn worth(&self) -> u32 {
-        self.worth.max(1)
+        let worth = self.len().checked_div(self.full_at).unwrap_or(1);
+        u32::try_from(worth.max(1)).unwrap_or(u32::MAX)
     }
 
     /// Appends a record, noted or not, and returns its index.
@@ -155,7 +152,8 @@ impl OpenBatch {
             largest_record,
             facts,
             notes,
-            worth: _,
+            plain: _,
+            full_at: _,
         } = self;
         match records.seal(codec, BytesMut::new()) {
             Ok((records, unused)) => {

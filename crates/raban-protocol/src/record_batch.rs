@@ -62,7 +62,7 @@ pub struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     /// Counts once what is asked for more than once.
-    #[inline]
+    #[inline(always)]
     pub fn new(record: RecordRef<'a>) -> Self {
         let mut len = nullable_len(record.key)
             + nullable_len(record.value)

@@ -264,11 +264,10 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     pub fn enqueue(self) -> impl Future<Output = Result<Delivery, EnqueueError>> {
         async move {
             let_others_run(1).await;
-            let mut wait = EnqueueWait::default();
-            if let Some(delivery) = self.enqueue_bytes(&mut wait) {
+            if let Some(delivery) = self.enqueue_plain() {
                 return Ok(delivery);
             }
-            match Begun::new(self, wait).serialize_at_once() {
+            match Begun::new(self).serialize_at_once() {
                 ControlFlow::Break(accepted) => accepted,
                 // Apart, so that the future of a record that has nothing to wait for is small.
                 ControlFlow::Continue(begun) => Box::pin(begun.go_on()).await,
@@ -279,26 +278,29 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     /// As [`Self::enqueue`], for a thread that waits for this alone.
     #[inline(always)]
     pub(crate) fn enqueue_blocking(self) -> Result<Delivery, EnqueueError> {
-        let mut wait = EnqueueWait::default();
-        if let Some(delivery) = self.enqueue_bytes(&mut wait) {
+        if let Some(delivery) = self.enqueue_plain() {
             return Ok(delivery);
         }
-        match Begun::new(self, wait).serialize_at_once() {
+        match Begun::new(self).serialize_at_once() {
             ControlFlow::Break(accepted) => accepted,
             ControlFlow::Continue(begun) => wait_for(begun.go_on()),
         }
     }
 
-    /// Enqueues a record of bytes as they are sent, if there is nothing to wait for. Nobody else sees it, so that it stays in
-    /// registers.
+    /// Enqueues a record of bytes as they are sent, if there is nothing to be decided for it. Nobody else sees it, so that it
+    /// stays in registers.
     #[inline(always)]
-    fn enqueue_bytes(&self, wait: &mut EnqueueWait) -> Option<Delivery> {
+    fn enqueue_plain(&self) -> Option<Delivery> {
         let shared = &self.topic.producer.shared;
         let topic = self.topic.topic.as_ref().ok()?;
         if !shared.callbacks.interceptors.is_empty() {
             return None;
         }
-        shared.accept_at_once(topic, &self.as_it_is()?, wait)
+        let record = self.as_it_is()?;
+        let enqueued = shared
+            .accumulator
+            .enqueue_plain(&shared.clock, topic, &record);
+        enqueued.map(Delivery)
     }
 
     /// `enqueue`, but without a wait for what an earlier record has waited for in vain.
@@ -468,12 +470,12 @@ struct Begun<R> {
 }
 
 impl<R> Begun<R> {
-    fn new(record: R, wait: EnqueueWait) -> Self {
+    fn new(record: R) -> Self {
         Self {
             record,
             scratch: Scratch::default(),
             serialized: false,
-            wait,
+            wait: EnqueueWait::default(),
         }
     }
 }

@@ -61,13 +61,14 @@ impl<'a> Candidate<'a> {
         open.encoded_len(self.timestamp, self.record)
     }
 
-    /// Whether its timestamp is valid, and nothing of it is to be noted unless of all records.
-    #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.timestamp >= 0 && self.callback.is_none()
+    /// Whether it isn't wrong, has nothing to be noted unless of all records, and leaves room for another one like it in a
+    /// batch of `len` bytes that takes records until it has `until`.
+    #[inline(always)]
+    pub(super) fn is_plain(&self, len: usize, until: usize) -> bool {
+        self.timestamp >= 0 && self.callback.is_none() && len + 2 * self.most() <= until
     }
 
-    /// Puts it into a batch that has room for it, and returns its index there.
+    /// Copies it into a batch that has room for it, and returns its index there.
     #[inline(always)]
     pub(super) fn append_to(
         &self,
@@ -136,7 +137,7 @@ impl Accumulator {
             let result = Arc::clone(open.result());
             if room.count(topic, partitions, &chosen) && room.is_last() {
                 // Nothing may come for long that finds it full: it would linger.
-                open.fill();
+                open.fill(batch_size);
                 room.limit = self.growth.limit(topic, &state, candidate.now);
             }
             if room.len >= room.limit {
@@ -147,7 +148,6 @@ impl Accumulator {
                 drop(wake);
                 self.seal(clock.now().instant, partition, sealing);
             }
-            // Made last: held across what may panic, it would be put into memory as two numbers and copied as one block.
             return Ok(Delivery::new(result, index));
         }
     }
@@ -157,7 +157,10 @@ impl Accumulator {
     pub(super) fn put(&self, candidate: &Candidate<'_>, open: &mut OpenBatch, room: &Room) -> u32 {
         let index = candidate.append_to(open, self.note(candidate));
         // No signal: the sender looks at the partition again when it takes the batch ahead of this one.
-        open.weigh(room.batch_size);
+        if room.len >= room.batch_size {
+            open.fill(room.batch_size);
+        }
+        open.plain = self.plain_after(room, open);
         index
     }
 

@@ -186,9 +186,12 @@ impl Accumulator {
         if wait.waiting.is_some() || wait.blocked.is_some() {
             return None;
         }
-        let delivery = self.enqueue(clock, topic, record, wait)?;
-        wait.chosen = None;
-        Some(delivery)
+        let plain = self.enqueue_plain(clock, topic, record);
+        plain.or_else(|| {
+            let delivery = self.enqueue(clock, topic, record, wait)?;
+            wait.chosen = None;
+            Some(delivery)
+        })
     }
 
     #[cold]

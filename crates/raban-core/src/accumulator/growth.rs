@@ -10,6 +10,7 @@ use raban_protocol::record_batch::HEADER_LEN;
 
 use super::partition::PartitionState;
 use super::topic::Topic;
+use crate::batch::OpenBatch;
 use crate::config::Config;
 use crate::time::Instant;
 
@@ -51,9 +52,14 @@ impl Growth {
         };
         let can_leave = !state.is_held_up();
         // Cut off from the leader, it may have to wait for long: no memory beyond what it needs.
-        if can_leave || state.stalled || now > open.opened + self.age {
+        if can_leave || state.stalled || now > self.until(open) {
             return 0;
         }
         self.most.min(topic.expected_limit())
+    }
+
+    /// When the open batch is old enough to grow no more.
+    pub(super) fn until(&self, open: &OpenBatch) -> Instant {
+        open.opened + self.age
     }
 }

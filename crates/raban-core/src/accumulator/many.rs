@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use raban_protocol::record_batch::HEADER_LEN;
-
 use super::Accumulator;
 use super::append::Candidate;
 use super::choose::Chosen;
@@ -12,7 +10,6 @@ use super::lanes;
 use super::partition::PartitionState;
 use super::topic::{Partitions, Topic, TopicView};
 use crate::delivery::Deliveries;
-use crate::partitioner::{NamedPartitioner, Partitioning};
 use crate::record::NewRecord;
 use crate::sync::MutexGuard;
 use crate::time::Clock;
@@ -42,11 +39,9 @@ impl Held<'_> {
         deliveries: &mut [Deliveries],
     ) -> Option<()> {
         let open = self.state.open.as_mut()?;
-        // Another record like it fits, too: the batch doesn't end with this one.
-        let plain = candidate.is_plain()
+        let plain = candidate.is_plain(open.len(), self.plain_until)
             && record.partition.is_none()
-            && record.key.is_none()
-            && open.len() + 2 * candidate.most() <= self.plain_until;
+            && record.key.is_none();
         let last = deliveries.last_mut().filter(|_| plain)?;
         candidate.append_to(open, None);
         last.add_one();
@@ -60,7 +55,6 @@ impl Held<'_> {
         };
         let bytes = open.len().saturating_sub(self.counted);
         if bytes > 0 {
-            open.weigh(self.batch_size);
             self.counted += bytes;
             lanes::took(
                 self.topic,
@@ -92,11 +86,7 @@ impl Accumulator {
         records: &[NewRecord<'_>],
         deliveries: &mut Vec<Deliveries>,
     ) -> usize {
-        let asks_once = matches!(
-            self.config.partitioner,
-            Partitioning::Custom(_) | Partitioning::Named(NamedPartitioner::RoundRobin)
-        );
-        if asks_once || self.generations.is_closing() {
+        if self.asks_once() || self.generations.is_closing() {
             return 0;
         }
         let now = clock.recent();
@@ -169,14 +159,11 @@ impl Accumulator {
         }
         held.chosen = chosen;
         held.counted = room.len;
-        held.enough = room.enough();
-        held.plain_until = if self.notes_all() {
-            0
-        } else {
-            let most = room.end().min(self.largest_record);
-            let fits = HEADER_LEN + open.capacity();
-            most.min(fits)
-                .min(room.len + chosen.left(topic, held.enough))
+        held.enough = open.plain.enough;
+        let same = room.len + chosen.left(topic, held.enough);
+        held.plain_until = match self.notes_all() {
+            true => 0,
+            false => open.plain.until.min(same),
         };
         Some(())
     }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::checksum::Suffix;
 use super::header::CRC_COVERS_FROM;
-use super::varint::{Output, varint_len, varlong_len};
+use super::varint::{Lead, Output, encoded_len};
 use super::{BatchError, BatchHeader, HEADER_LEN, MAGIC, Measured, RecordReader, record_int};
 use crate::compression::{Codec, Compression, CompressionError};
 use crate::primitives::Records;
@@ -44,16 +44,8 @@ impl RecordsBuilder {
     /// Bytes that [`append`](Self::append) would add now for this record.
     #[inline]
     pub fn encoded_len<'r>(&self, timestamp: i64, record: impl Into<Measured<'r>>) -> usize {
-        let body = self.body_len(timestamp, &record.into());
-        varint_len(record_int(body)) + body
-    }
-
-    /// Bytes of the record after its length.
-    #[inline]
-    fn body_len(&self, timestamp: i64, record: &Measured<'_>) -> usize {
-        1 + varlong_len(self.timestamp_delta(timestamp))
-            + varint_len(self.count as i32)
-            + record.payload_len
+        let since = self.timestamp_delta(timestamp);
+        encoded_len(since, self.count as i32, record.into().payload_len)
     }
 
     #[inline]
@@ -78,22 +70,26 @@ impl RecordsBuilder {
             index < i32::MAX as u32,
             "a batch counts its records in 31 bits"
         );
-        let body = self.body_len(timestamp, &measured);
-        let record_len = record_int(body);
-        let end = self.len + varint_len(record_len) + body;
-        if end > self.buffer.len() {
-            self.zero_ahead(end);
-        }
-
         if index == 0 {
             self.base_timestamp = timestamp;
             self.max_timestamp = timestamp;
         }
-        let mut out = Output::new(&mut self.buffer[self.len..end])
-            .put_varint(record_len)
-            .put_u8(0)
-            .put_varlong(timestamp.wrapping_sub(self.base_timestamp))
-            .put_varint(index as i32)
+        let since = timestamp.wrapping_sub(self.base_timestamp);
+        let lead = Lead::new(since, index as i32, measured.payload_len);
+        let bytes = match lead {
+            Some(lead) => lead.len() + measured.payload_len,
+            None => encoded_len(since, index as i32, measured.payload_len),
+        };
+        let end = self.len + bytes;
+        if end > self.buffer.len() {
+            self.zero_ahead(end);
+        }
+        let out = Output::new(&mut self.buffer[self.len..]);
+        let mut out = match lead {
+            Some(lead) => out.put_lead(lead),
+            None => out.put_long_lead(since, index as i32, measured.payload_len),
+        };
+        out = out
             .put_nullable(record.key)
             .put_nullable(record.value)
             .put_varint(record_int(record.headers.len()));

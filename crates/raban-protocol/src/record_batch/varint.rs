@@ -35,10 +35,68 @@ pub(super) const fn varlong_len(value: i64) -> usize {
     (bits * 9 + 64) / 64
 }
 
-/// Writes a record into the bytes counted for it. It goes from call to call by value, so that it stays in registers.
+/// Bytes of a record: timestamp and offset are counted from the batch's, key, value and headers take `payload_len` bytes.
+#[inline]
+pub(super) fn encoded_len(timestamp: i64, offset: i32, payload_len: usize) -> usize {
+    let body = body_len(timestamp, offset, payload_len);
+    varint_len(record_int(body)) + body
+}
+
+/// Bytes of the record after its length.
+#[inline]
+fn body_len(timestamp: i64, offset: i32, payload_len: usize) -> usize {
+    1 + varlong_len(timestamp) + varint_len(offset) + payload_len
+}
+
+/// What stands before a record's key: its length, its attributes (0), its timestamp and its offset, counted from the batch's. Put together
+/// in a register and written as one, if no varint of it takes more than two bytes, as is the rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lead {
+    /// The first byte is the lowest.
+    bytes: u64,
+    len: usize,
+}
+
+impl Lead {
+    /// Of a record whose key, value and headers take `payload_len` bytes.
+    #[inline(always)]
+    pub(super) fn new(timestamp: i64, offset: i32, payload_len: usize) -> Option<Self> {
+        let (timestamp, offset) = (zigzag_long(timestamp), u64::from(zigzag(offset)));
+        let attributes = Self { bytes: 0, len: 1 };
+        let counted = attributes.and(timestamp).and(offset);
+        let length = ((counted.len + payload_len) as u64) << 1;
+        if timestamp | offset | length >= 0x4000 {
+            return None;
+        }
+        let lead = Self { bytes: 0, len: 0 }.and(length);
+        Some(Self {
+            bytes: lead.bytes | counted.bytes << (8 * lead.len),
+            len: lead.len + counted.len,
+        })
+    }
+
+    #[inline(always)]
+    fn and(self, value: u64) -> Self {
+        let (bytes, len) = match value < 0x80 {
+            true => (value, 1),
+            false => (value & 0x7f | 0x80 | value >> 7 << 8, 2),
+        };
+        Self {
+            bytes: self.bytes | bytes << (8 * self.len),
+            len: self.len + len,
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+}
+
+/// Writes a record where it belongs. It goes from call to call by value, so that it stays in registers.
 #[must_use = "what is left is where the next bytes go"]
 pub(super) struct Output<'a> {
-    /// Those that aren't written yet.
+    /// Those that aren't written yet; what is behind the record is written over by the next.
     left: &'a mut [u8],
 }
 
@@ -59,8 +117,25 @@ impl<'a> Output<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn put_u8(self, byte: u8) -> Self {
-        self.put([byte])
+    pub(super) fn put_lead(self, lead: Lead) -> Self {
+        let bytes = lead.bytes.to_le_bytes();
+        match self.left.first_chunk_mut() {
+            Some(written) => *written = bytes,
+            None => self.left[..lead.len].copy_from_slice(&bytes[..lead.len]),
+        }
+        Self {
+            left: &mut self.left[lead.len..],
+        }
+    }
+
+    /// The same where it has longer varints.
+    #[cold]
+    pub(super) fn put_long_lead(self, timestamp: i64, offset: i32, payload_len: usize) -> Self {
+        let body = body_len(timestamp, offset, payload_len);
+        self.put_varint(record_int(body))
+            .put([0])
+            .put_varlong(timestamp)
+            .put_varint(offset)
     }
 
     #[inline(always)]
@@ -69,7 +144,7 @@ impl<'a> Output<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn put_varlong(self, value: i64) -> Self {
+    fn put_varlong(self, value: i64) -> Self {
         self.put_unsigned(zigzag_long(value))
     }
 
@@ -207,6 +282,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_lead_is_what_its_varints_are(timestamp: i64, offset: i32, payload_len: u16, shift in 0_u32..64, room in 0_usize..9) {
+            let (timestamp, offset) = (timestamp >> shift, offset >> (shift / 2));
+            let payload_len = usize::from(payload_len >> (shift / 8));
+            let (timestamp_bytes, offset_bytes) = (bytes_of_long(timestamp), bytes_of(offset));
+            let body = 1 + timestamp_bytes.len() + offset_bytes.len() + payload_len;
+            let length_bytes = bytes_of(body as i32);
+            let expected = [&length_bytes[..], &[0], &timestamp_bytes, &offset_bytes].concat();
+            let mut bytes = vec![0xff; expected.len() + room];
+            let left = Output::new(&mut bytes).put_long_lead(timestamp, offset, payload_len).left.len();
+            prop_assert_eq!((left, &bytes[..expected.len()]), (room, &expected[..]));
+            prop_assert_eq!(encoded_len(timestamp, offset, payload_len), expected.len() + payload_len);
+
+            let lead = Lead::new(timestamp, offset, payload_len);
+            let is_short = |varint: &[u8]| varint.len() <= 2;
+            let are_short = is_short(&length_bytes) && is_short(&timestamp_bytes) && is_short(&offset_bytes);
+            prop_assert_eq!(lead.is_some(), are_short);
+            if let Some(lead) = lead {
+                prop_assert_eq!(lead.len(), expected.len());
+                bytes.fill(0xff);
+                prop_assert_eq!(Output::new(&mut bytes).put_lead(lead).left.len(), room);
+                prop_assert_eq!(&bytes[..lead.len()], expected);
+            }
+        }
+
         #[test]
         fn varints_round_trip(value: i32, shift in 0_u32..32) {
             let value = value >> shift;
