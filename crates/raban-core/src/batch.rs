@@ -63,6 +63,16 @@ impl OpenBatch {
         }
     }
 
+    /// About so many records will come.
+    pub(crate) fn expect(&mut self, records: u32) {
+        // Some more, lest one too many has all of them moved.
+        self.facts.reserve(records as usize * 9 / 8);
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.records.count()
+    }
+
     /// Bytes of the whole batch, header included.
     #[inline]
     pub(crate) fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raban_protocol::compression::Compression;
-use raban_protocol::record_batch::{Measured, RecordRef};
+use raban_protocol::record_batch::{HEADER_LEN, Measured, RecordRef};
 
 use super::Accumulator;
 use super::blocked::Blocked;
@@ -65,7 +65,8 @@ impl<'a> Candidate<'a> {
     /// batch of `len` bytes that takes records until it has `until`.
     #[inline(always)]
     pub(super) fn is_plain(&self, len: usize, until: usize) -> bool {
-        self.timestamp >= 0 && self.callback.is_none() && len + 2 * self.most() <= until
+        let twice = 2 * (self.most() - HEADER_LEN);
+        self.timestamp >= 0 && self.callback.is_none() && len + twice <= until
     }
 
     /// Copies it into a batch that has room for it, and returns its index there.
@@ -224,8 +225,11 @@ impl Accumulator {
         };
         let result = BatchResult::new(Arc::clone(&partition.topic), partition.index);
         state.held += capacity;
-        state.filled = false;
-        state.open = Some(OpenBatch::new(buffer, result, now, generation));
+        let mut open = OpenBatch::new(buffer, result, now, generation);
+        if std::mem::take(&mut state.filled) {
+            open.expect(state.last_count);
+        }
+        state.open = Some(open);
         topic.touch(now);
         Ok(())
     }

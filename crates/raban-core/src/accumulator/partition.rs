@@ -40,6 +40,8 @@ pub(crate) struct PartitionState {
     pub(crate) signalled: bool,
     /// The last batch was full: the next one will be large, too.
     pub(crate) filled: bool,
+    /// Records of the last batch.
+    pub(crate) last_count: u32,
 }
 
 /// A place in the order, kept while a batch is sealed outside the lock.
@@ -156,6 +158,7 @@ impl PartitionState {
         let open = self.open.take()?;
         let ticket = SlotTicket(self.taken + self.sealed.len() as u64);
         self.filled = open.is_full();
+        self.last_count = open.count();
         let worth = open.worth();
         self.sealed_worth += worth;
         if self.sealed.capacity() == 0 {

@@ -127,6 +127,17 @@ fn nothing_grows_where_that_is_off_or_batches_are_compressed_or_single_records_w
 }
 
 #[test]
+fn nothing_grows_that_is_old() {
+    let mut harness = held_up(&[("delivery.timeout.ms", "160000")]);
+    send(&mut harness, 9 + 12);
+    harness.advance(9 * SECOND);
+    send(&mut harness, 1);
+    harness.advance(2 * SECOND);
+    send(&mut harness, 3);
+    assert_eq!(records(&sizes(&mut harness)), [9, 13, 3]);
+}
+
+#[test]
 fn a_flush_ends_a_batch_that_grew() {
     let mut harness = held_up(&[]);
     send(&mut harness, 9 + 15);

@@ -144,6 +144,22 @@ fn a_record_that_can_never_fit_is_refused_alone() {
 }
 
 #[test]
+fn a_record_too_large_for_a_request_is_refused_where_its_batch_would_have_room() {
+    let mut harness = Harness::new(&[("max.request.size", "1000"), ("batch.size", "16384")]);
+    for _ in 0..60 {
+        harness.enqueue(&record(&[b'x'; 90])).unwrap().detach();
+    }
+    let error = harness.enqueue(&record(&[b'x'; 950])).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::RecordTooLarge {
+            setting: "max.request.size",
+            ..
+        }
+    ));
+}
+
+#[test]
 fn small_batches_of_many_partitions_take_little() {
     let mut harness = Harness::new(&[("linger.ms", "1000"), ("buffer.memory", "33554432")]);
     harness.partitions = 10_000;
