@@ -89,8 +89,7 @@ pub(crate) fn judge(blocks: &[Block<'_>]) -> Vec<Verdict> {
         ..deciding
     };
     let mut verdicts = Vec::new();
-    // A future for each record, and the way that costs least.
-    for own in [RABAN, "raban-many"] {
+    for own in WAYS {
         let judging = judging.of(own);
         verdicts.extend([
             judging.with(Discard, deciding, Metric::Cpu, AtMost(2.0), "floor"),
@@ -172,6 +171,8 @@ fn python(judging: &Judging<'_, '_>) -> Vec<Verdict> {
 
 /// A future for each record.
 const RABAN: &str = "raban";
+/// That, a thread that waits for each, and the way that costs least.
+const WAYS: [&str; 3] = [RABAN, "raban-blocking", "raban-many"];
 
 struct Judging<'a, 'b> {
     blocks: &'a [Block<'b>],

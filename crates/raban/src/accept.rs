@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use raban_core::{CallbackSlot, EnqueueError, EnqueueWait, NewRecord};
@@ -45,6 +47,33 @@ pub(crate) fn let_others_run(records: usize) -> impl Future<Output = ()> {
         cx.waker().wake_by_ref();
         Poll::Pending
     })
+}
+
+/// Records that a thread which enqueues one by one may accept before it lets others run, where another one does the same.
+const LET_BLOCKING_RUN_EVERY: usize = 4 * LET_THREADS_RUN_EVERY;
+
+/// The thread that was the last to enqueue so many.
+#[derive(Debug, Default)]
+pub(crate) struct LastThread(AtomicUsize);
+
+impl LastThread {
+    /// To be called with each record of a thread that enqueues one by one. By itself it leaves a processor to the producer's
+    /// thread; several take turns with that one.
+    #[inline]
+    pub(crate) fn let_others_run(&self) {
+        SINCE_YIELD.with(|since| {
+            let records = since.get() + 1;
+            since.set(records % LET_BLOCKING_RUN_EVERY);
+            if records >= LET_BLOCKING_RUN_EVERY && self.was_another(ptr::from_ref(since).addr()) {
+                std::thread::yield_now();
+            }
+        });
+    }
+
+    fn was_another(&self, thread: usize) -> bool {
+        let last = self.0.swap(thread, Ordering::Relaxed);
+        last != 0 && last != thread
+    }
 }
 
 impl Shared {
@@ -118,5 +147,20 @@ impl Shared {
             Err(Refused::MetadataPending) => Err(TryEnqueueError::MetadataPending(())),
             Err(Refused::Failed(error)) => Err(TryEnqueueError::Failed(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_by_itself_keeps_its_processor() {
+        let last = LastThread::default();
+        assert!(!last.was_another(1));
+        assert!(!last.was_another(1));
+        assert!(last.was_another(2));
+        assert!(last.was_another(1));
+        assert!(!last.was_another(1));
     }
 }

@@ -11,6 +11,7 @@ use raban_core::Partitioner;
 use raban_core::config::{Acks, Address, Bootstrap, Config, ConfigError, Settings};
 use raban_protocol::compression::Compression;
 
+use crate::accept::LastThread;
 use crate::callbacks::{Callbacks, DeliveryReport, ProducerInterceptor};
 use crate::clock::Clock;
 use crate::connector::Connector;
@@ -311,6 +312,7 @@ impl Builder {
                 clock,
                 callbacks,
                 many_calls: ManyCalls::default(),
+                last_thread: LastThread::default(),
                 delivery_timeout,
                 abandoned,
                 _keep: keep,

@@ -13,6 +13,7 @@ use raban_core::{
 };
 use raban_protocol::primitives::Uuid;
 
+use crate::accept::LastThread;
 use crate::blocking;
 use crate::builder::{Builder, Keep, StartError};
 use crate::callbacks::Callbacks;
@@ -308,6 +309,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) many_calls: ManyCalls,
+    pub(crate) last_thread: LastThread,
     pub(crate) delivery_timeout: Duration,
     /// Set when nobody is left who could hear what a close reports: to how many records had failed
     /// by then.

@@ -278,6 +278,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
     /// As [`Self::enqueue`], for a thread that waits for this alone.
     #[inline(always)]
     pub(crate) fn enqueue_blocking(self) -> Result<Delivery, EnqueueError> {
+        self.topic.producer.shared.last_thread.let_others_run();
         if let Some(delivery) = self.enqueue_plain() {
             return Ok(delivery);
         }
