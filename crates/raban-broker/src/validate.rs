@@ -16,8 +16,6 @@ const LOG_OVERHEAD: usize = 12;
 const MAGIC_AT: usize = 16;
 /// The attribute that says that the batch's timestamp counts for all of its records.
 const LOG_APPEND_TIME: i16 = 0x08;
-/// Where the part of a batch begins that its checksum covers.
-const CRC_COVERS_FROM: usize = 21;
 /// The least that the length of a message of the old formats 0 and 1 says.
 const MIN_OLD_LENGTH: i32 = 14;
 
@@ -106,8 +104,7 @@ pub(crate) fn stamp_append_time(header: &mut BatchHeader, batch: &Bytes, now_ms:
     header.attributes |= LOG_APPEND_TIME;
     header.max_timestamp = now_ms;
     let mut stamped = BytesMut::from(&batch[..]);
-    stamped[..HEADER_LEN].copy_from_slice(&header.write());
-    header.crc = crc32c::crc32c(&stamped[CRC_COVERS_FROM..]);
+    *header = header.with_crc(&stamped[HEADER_LEN..]);
     stamped[..HEADER_LEN].copy_from_slice(&header.write());
     stamped.freeze()
 }

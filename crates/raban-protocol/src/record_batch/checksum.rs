@@ -3,6 +3,8 @@
 //! As polynomials over GF(2), putting n bytes behind others multiplies their checksum by x^8n. That factor depends on
 //! n alone: it is computed once per batch, and each header costs one multiplication of 32 bits.
 
+use crc_fast::crc32_iscsi;
+
 use super::record_int;
 
 /// The polynomial of CRC-32C, in the reflected order of bits: the highest bit stands for x^0.
@@ -59,14 +61,14 @@ impl Suffix {
             rest >>= 4;
         }
         Self {
-            crc: crc32c::crc32c(bytes),
+            crc: crc32_iscsi(bytes),
             factor,
         }
     }
 
     /// The checksum of `before` with these bytes behind it.
     pub(super) fn behind(self, before: &[u8]) -> u32 {
-        multiply(crc32c::crc32c(before), self.factor) ^ self.crc
+        multiply(crc32_iscsi(before), self.factor) ^ self.crc
     }
 }
 

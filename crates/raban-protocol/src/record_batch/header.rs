@@ -1,7 +1,9 @@
 //! The 61 bytes before the records of a batch, and the way from a run of bytes to whole batches.
 
 use bytes::Bytes;
+use crc_fast::crc32_iscsi;
 
+use super::checksum::Suffix;
 use super::{BatchError, HEADER_LEN, MAGIC};
 use crate::compression::Compression;
 
@@ -116,8 +118,7 @@ impl BatchHeader {
 
     /// The header with the checksum that a batch of it and `body` has.
     pub fn with_crc(mut self, body: &[u8]) -> Self {
-        let header = crc32c::crc32c(&self.write()[CRC_COVERS_FROM..]);
-        self.crc = crc32c::crc32c_append(header, body);
+        self.crc = Suffix::new(body).behind(&self.write()[CRC_COVERS_FROM..]);
         self
     }
 
@@ -190,7 +191,7 @@ pub fn verify_crc(batch: &[u8]) -> Result<BatchHeader, BatchError> {
             count: batch.len() - needed,
         });
     }
-    let computed = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+    let computed = crc32_iscsi(&batch[CRC_COVERS_FROM..]);
     if computed != header.crc {
         return Err(BatchError::ChecksumMismatch {
             stored: header.crc,
