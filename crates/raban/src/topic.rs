@@ -126,7 +126,7 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
             value,
             partition: None,
             timestamp: None,
-            headers: Vec::new(),
+            headers: None,
             tag: 0,
         }
     }
@@ -215,14 +215,17 @@ pub struct TopicRecord<'a, K: ?Sized, V: ?Sized, GK = &'a K, GV = &'a V> {
     value: GV,
     partition: Option<i32>,
     timestamp: Option<i64>,
-    headers: Vec<Header>,
+    /// `None`: there were none yet, and dropping the record does nothing.
+    headers: Option<Vec<Header>>,
     tag: u64,
 }
 
 impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r, K, V, GK, GV> {
     /// Adds a header; keys may repeat, and the order is kept.
     pub fn header<'h>(mut self, key: impl Into<String>, value: impl Into<Payload<'h>>) -> Self {
-        self.headers.push(header(key, value));
+        self.headers
+            .get_or_insert_default()
+            .push(header(key, value));
         self
     }
 
@@ -390,12 +393,13 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
             value.and_then(|value| handle.value.as_bytes(value)),
         );
         if let (Some(key), None) = (key, key_bytes) {
-            let mut context = handle.context(RecordPart::Key, &mut self.headers);
+            let mut context = handle.context(RecordPart::Key, self.headers.get_or_insert_default());
             let serialized = handle.key.now(&mut context, key, scratch.key());
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
         if let (Some(value), None) = (value, value_bytes) {
-            let mut context = handle.context(RecordPart::Value, &mut self.headers);
+            let mut context =
+                handle.context(RecordPart::Value, self.headers.get_or_insert_default());
             let serialized = handle.value.now(&mut context, value, scratch.value());
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
@@ -422,12 +426,13 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         let handle = self.topic;
         let (key, value) = (self.key.nullable(), self.value.nullable());
         if let Some(key) = key {
-            let mut context = handle.context(RecordPart::Key, &mut self.headers);
+            let mut context = handle.context(RecordPart::Key, self.headers.get_or_insert_default());
             let serialized = handle.key.later(&mut context, key, scratch.key()).await;
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
         if let Some(value) = value {
-            let mut context = handle.context(RecordPart::Value, &mut self.headers);
+            let mut context =
+                handle.context(RecordPart::Value, self.headers.get_or_insert_default());
             let serialized = handle
                 .value
                 .later(&mut context, value, scratch.value())
@@ -444,7 +449,7 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
             timestamp: self.timestamp,
             key,
             value,
-            headers: &self.headers,
+            headers: self.headers.as_deref().unwrap_or_default(),
             tag: self.tag,
             callback: None,
         }
@@ -457,7 +462,7 @@ impl<K: ?Sized, V: ?Sized, GK, GV> fmt::Debug for TopicRecord<'_, K, V, GK, GV> 
             .field("topic", &self.topic.name)
             .field("partition", &self.partition)
             .field("timestamp", &self.timestamp)
-            .field("headers", &self.headers)
+            .field("headers", &self.headers.as_deref().unwrap_or_default())
             .finish_non_exhaustive()
     }
 }
