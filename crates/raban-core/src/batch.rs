@@ -22,7 +22,7 @@ use crate::accumulator::generations::Generation;
 use crate::accumulator::plain::Plain;
 use crate::delivery::{BatchResult, Settled};
 use crate::error::{ErrorKind, ProduceError};
-use crate::record::Facts;
+use crate::facts::{Facts, FactsOfAll};
 use crate::time::Instant;
 use crate::told::{Callback, Listener, Note};
 use crate::trail::Trail;
@@ -39,7 +39,7 @@ pub(crate) struct OpenBatch {
     pub(crate) plain: Plain,
     /// Bytes of a batch of `batch.size`, from when it was full; 0 before.
     full_at: usize,
-    facts: Vec<Facts>,
+    facts: FactsOfAll,
     notes: Vec<Note>,
 }
 
@@ -58,15 +58,14 @@ impl OpenBatch {
             largest_record: 0,
             plain: Plain::default(),
             full_at: 0,
-            facts: Vec::new(),
+            facts: FactsOfAll::default(),
             notes: Vec::new(),
         }
     }
 
     /// About so many records will come.
     pub(crate) fn expect(&mut self, records: u32) {
-        // Some more, lest one too many has all of them moved.
-        self.facts.reserve(records as usize * 9 / 8);
+        self.facts.expect(records);
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -227,7 +226,7 @@ pub(crate) struct SealedBatch {
     pub(crate) sealed: Instant,
     /// The most bytes that one of its records may come to, with the batch's header.
     pub(crate) largest_record: usize,
-    facts: Vec<Facts>,
+    facts: FactsOfAll,
     notes: Vec<Note>,
     generation: Generation,
     held: usize,

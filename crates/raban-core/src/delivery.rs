@@ -227,7 +227,7 @@ mod tests {
     use raban_protocol::record_batch::RecordRef;
 
     use super::*;
-    use crate::record::Facts;
+    use crate::facts::Facts;
 
     #[derive(Default)]
     struct Woken(AtomicUsize);
@@ -256,8 +256,8 @@ mod tests {
             log_append_time: None,
             trail: None,
         };
-        let facts = vec![Facts::new(0, &RecordRef::default()); 2];
-        result.settle(settled, facts, Vec::new(), None)
+        let facts = [Facts::new(0, &RecordRef::default()); 2];
+        result.settle(settled, facts.into_iter().collect(), Vec::new(), None)
     }
 
     #[test]

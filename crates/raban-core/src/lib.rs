@@ -15,6 +15,7 @@ pub mod config;
 mod sync;
 mod time;
 
+mod facts;
 mod record;
 
 mod partitioner;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use raban_protocol::record_batch::Header;
-use raban_protocol::record_batch::RecordRef;
 
 use crate::delivery::BatchResult;
+use crate::facts::Facts;
 use crate::told::CallbackSlot;
 
 /// A serialized record on its way into a batch. It borrows: the bytes are copied once, on acceptance.
@@ -28,31 +28,9 @@ pub struct NewRecord<'a> {
     pub callback: Option<&'a CallbackSlot>,
 }
 
-/// What is told of a record that its batch's result doesn't say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) timestamp: i64,
-    /// -1: null.
-    pub(crate) key_size: i32,
-    pub(crate) value_size: i32,
-}
-
-impl Facts {
-    #[inline]
-    pub(crate) fn new(timestamp: i64, record: &RecordRef<'_>) -> Self {
-        // One larger than i32::MAX was refused before: its length field couldn't hold it.
-        let size = |part: Option<&[u8]>| part.map_or(-1, |part| part.len() as i32);
-        Self {
-            timestamp,
-            key_size: size(record.key),
-            value_size: size(record.value),
-        }
-    }
-}
-
 /// Where an acknowledged record lies.
 ///
-/// It shares the outcome of its batch, some 16 bytes for each of the batch's records, which stays in memory as long as one of them
+/// It shares the outcome of its batch, which may take 16 bytes for each of the batch's records and stays in memory as long as one of them
 /// is held.
 #[derive(Clone)]
 pub struct RecordMetadata {

@@ -12,6 +12,8 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     woken: AtomicBool,
+    /// The driver looks by itself before long.
+    looks_soon: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -46,7 +48,7 @@ pub enum Purge {
     QueuedAndInFlight,
 }
 
-/// Wakes the sender at its end, if told to. Made before a lock is taken, it ends after that.
+/// Wakes the sender at its end, if told to and unless it looks by itself soon. Made before a lock is taken, it ends after that.
 pub(crate) struct WakeAtEnd<'a> {
     signal: &'a Signal,
     wanted: bool,
@@ -61,7 +63,7 @@ impl WakeAtEnd<'_> {
 impl Drop for WakeAtEnd<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.wanted {
+        if self.wanted && !self.signal.looks_soon.load(Ordering::Acquire) {
             self.signal.wake();
         }
     }
@@ -124,9 +126,15 @@ impl Signal {
         }
     }
 
+    /// Until the news is taken, that of partitions wakes no more: it is looked at soon.
+    pub(crate) fn look_soon(&self) {
+        self.looks_soon.store(true, Ordering::Release);
+    }
+
     /// Takes the news; whatever comes from now on wakes again.
     pub(crate) fn take(&self) -> News {
         self.woken.store(false, Ordering::Release);
+        self.looks_soon.store(false, Ordering::Release);
         std::mem::take(&mut self.state().news)
     }
 }

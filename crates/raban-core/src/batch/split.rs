@@ -16,6 +16,7 @@ use raban_protocol::record_batch::{BatchError, HEADER_LEN, Record, RecordsBuilde
 
 use super::SealedBatch;
 use crate::delivery::Part;
+use crate::facts::FactsOfAll;
 
 /// What a batch became that is too large.
 #[derive(Debug)]
@@ -102,15 +103,15 @@ impl SealedBatch {
             batches.push(SealedBatch {
                 records,
                 result: self.result.sibling(),
-                facts: Vec::new(),
+                facts: FactsOfAll::default(),
                 notes: Vec::new(),
                 held,
                 ..self
             });
         }
         for run in runs {
-            let range = run.first as usize..(run.first + run.count) as usize;
-            batches[run.piece].facts.extend_from_slice(&facts[range]);
+            let of_run = (run.first..run.first + run.count).map(|index| facts.get(index));
+            of_run.for_each(|of_record| batches[run.piece].facts.push(of_record));
         }
         for mut note in notes {
             let run = &runs[runs.partition_point(|run| run.first <= note.index) - 1];

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use crate::error::ProduceError;
-use crate::record::{Facts, RecordMetadata};
+use crate::facts::{Facts, FactsOfAll};
+use crate::record::RecordMetadata;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, OnceLock};
 use crate::told::{Listener, Note};
@@ -31,8 +32,8 @@ pub(crate) enum Settled {
 #[derive(Debug)]
 pub(super) struct Outcomes {
     pub(super) settled: Settled,
-    /// In the order of the records; nobody looks at them after a failure.
-    facts: Vec<Facts>,
+    /// Nobody looks at them after a failure.
+    facts: FactsOfAll,
 }
 
 /// What became of a batch's result.
@@ -107,7 +108,7 @@ impl BatchResult {
     /// What the record at this place of a settled batch was.
     pub(crate) fn facts(&self, index: u32) -> Facts {
         let outcomes = self.outcomes().expect("it is settled");
-        outcomes.facts[index as usize]
+        outcomes.facts.get(index)
     }
 
     #[inline]
@@ -152,7 +153,7 @@ impl BatchResult {
     pub(crate) fn settle(
         self: &Arc<Self>,
         settled: Settled,
-        facts: Vec<Facts>,
+        facts: FactsOfAll,
         notes: Vec<Note>,
         listener: Option<&dyn Listener>,
     ) -> u32 {

@@ -139,7 +139,7 @@ impl Sender {
     }
 
     /// How many batches of a partition, and requests of a connection, may be under way at once.
-    fn max_in_flight(&self) -> usize {
+    pub(super) fn max_in_flight(&self) -> usize {
         let most = match self.config.enable_idempotence {
             true => MAX_IDEMPOTENT_IN_FLIGHT,
             false => usize::MAX,

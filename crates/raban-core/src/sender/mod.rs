@@ -12,6 +12,7 @@ mod control;
 mod drain;
 mod links;
 mod load;
+mod news;
 mod outcome;
 mod partition_queue;
 mod resolve;
@@ -32,7 +33,7 @@ use raban_protocol::frame::Frame;
 use self::control::Control;
 use self::links::Node;
 use self::partition_queue::PartitionQueue;
-use self::timers::{Timer, Timers};
+use self::timers::Timers;
 use crate::accumulator::partition::PartitionId;
 use crate::accumulator::{Accumulator, CloseReport};
 use crate::backoff::Random;
@@ -108,6 +109,8 @@ pub struct Sender {
     events: VecDeque<Event>,
     /// Open batches leave without lingering: calls wait for memory, or the producer closes.
     hurried: bool,
+    /// The accumulator was told that news is looked at without a wake-up.
+    looks_soon: bool,
     /// What `close` gave up.
     left: CloseReport,
     closed: bool,
@@ -135,6 +138,7 @@ impl Sender {
             actions: VecDeque::new(),
             events: VecDeque::new(),
             hurried: false,
+            looks_soon: false,
             left: CloseReport::default(),
             closed: false,
             accumulator,
@@ -168,6 +172,7 @@ impl Sender {
         self.now = now;
         self.response(now.instant, conn, content);
         self.pump(now);
+        self.look_soon(now.instant);
     }
 
     /// The frame with this token was handed to the system whole.
@@ -192,25 +197,9 @@ impl Sender {
     /// The accumulator woke the driver.
     pub fn handle_wakeup(&mut self, now: Now) {
         self.now = now;
-        let news = self.accumulator.signal.take();
-        for topic in news.topics {
-            self.metadata.want_topic(&topic, now.instant);
-        }
-        for id in news.partitions {
-            let seen = self.queue(id).partition.look_as_signalled();
-            self.evaluate_as(now.instant, id, seen);
-        }
-        for topic in news.warmed {
-            self.warm(now.instant, &topic);
-        }
-        if let Some(what) = news.purge {
-            self.purge(now.instant, what);
-        }
-        if news.instance_id {
-            self.want_instance_id();
-        }
-        self.hurry(now.instant);
+        self.take_news(now);
         self.pump(now);
+        self.look_soon(now.instant);
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
@@ -249,6 +238,9 @@ impl Sender {
         if self.closed {
             return;
         }
+        if self.looks_soon {
+            self.take_news(now);
+        }
         let now = now.instant;
         self.pump_nodes(now);
         self.pump_resolutions(now);
@@ -274,25 +266,6 @@ impl Sender {
 
     fn all_partitions(&self) -> impl Iterator<Item = PartitionId> + use<> {
         (0..self.queues.len() as u32).map(PartitionId)
-    }
-
-    /// When calls wait for memory, a flush began or the producer closes, open batches leave at once:
-    /// those that linger are looked at when that begins; later ones say so themselves.
-    fn hurry(&mut self, now: Instant) {
-        let closing = self.accumulator.generations.is_closing();
-        let hurried = closing || self.accumulator.memory.has_waiters();
-        let flushed = self.accumulator.generations.flushed_since_asked();
-        if flushed || (hurried && !self.hurried) {
-            self.hurried = hurried;
-            for id in std::mem::take(&mut self.lingering) {
-                self.queue(id).lingers = false;
-                self.evaluate(now, id);
-            }
-        }
-        self.hurried = hurried;
-        if let Some(deadline) = self.accumulator.closing.deadline().filter(|_| !self.closed) {
-            self.timers.arm(Timer::Close, deadline);
-        }
     }
 }
 

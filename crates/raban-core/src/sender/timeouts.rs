@@ -29,6 +29,7 @@ impl Sender {
             | Timer::Control
             | Timer::Resolving
             | Timer::Telemetry
+            | Timer::News
             | Timer::Close => {}
         }
     }

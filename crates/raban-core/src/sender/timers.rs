@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Resolving,
     /// The next subscription or push, or the end of the wait for the last one.
     Telemetry,
+    /// News that no answer has led to.
+    News,
     /// The end of `close`'s timeout.
     Close,
 }
@@ -44,6 +46,10 @@ impl Timers {
             None => {}
         }
         self.by_time.insert((at, timer));
+    }
+
+    pub(crate) fn is_armed(&self, timer: Timer) -> bool {
+        self.by_timer.contains_key(&timer)
     }
 
     pub(crate) fn disarm(&mut self, timer: Timer) {

@@ -14,18 +14,18 @@ const ONE: u32 = 1 << 31;
 /// x^8: what one byte multiplies by.
 const ONE_BYTE: u32 = ONE >> 8;
 
-/// `POWERS[i][d]` is the factor of d * 16^i bytes.
-const POWERS: [[u32; 16]; 8] = {
-    let mut powers = [[ONE; 16]; 8];
+/// `POWERS[i][d]` is the factor of d * 256^i bytes.
+static POWERS: [[u32; 256]; 4] = {
+    let mut powers = [[ONE; 256]; 4];
     let mut base = ONE_BYTE;
     let mut digit = 0;
-    while digit < 8 {
+    while digit < 4 {
         let mut times = 1;
-        while times < 16 {
+        while times < 256 {
             powers[digit][times] = multiply(powers[digit][times - 1], base);
             times += 1;
         }
-        base = multiply(powers[digit][15], base);
+        base = multiply(powers[digit][255], base);
         digit += 1;
     }
     powers
@@ -52,17 +52,15 @@ pub(super) struct Suffix {
 
 impl Suffix {
     pub(super) fn new(bytes: &[u8]) -> Self {
-        let mut factor = ONE;
-        let mut rest = record_int(bytes.len()) as usize;
-        for power in &POWERS {
-            if rest & 15 != 0 {
-                factor = multiply(factor, power[rest & 15]);
-            }
-            rest >>= 4;
-        }
+        let digits = record_int(bytes.len()).to_le_bytes();
+        let powers = POWERS.iter().zip(digits);
+        let factors = powers.map(|(power, digit)| power[usize::from(digit)]);
         Self {
             crc: crc32_iscsi(bytes),
-            factor,
+            factor: factors
+                .filter(|factor| *factor != ONE)
+                .reduce(multiply)
+                .unwrap_or(ONE),
         }
     }
 
