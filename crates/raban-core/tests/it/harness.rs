@@ -144,6 +144,8 @@ pub(crate) struct Harness {
     next_producer_id: i64,
     offsets: BTreeMap<i32, i64>,
     waker: Arc<CountingWaker>,
+    /// So many wake-ups of the driver led to a look.
+    looks: usize,
 }
 
 #[derive(Default)]
@@ -216,6 +218,7 @@ impl Harness {
             next_producer_id: 1000,
             offsets: BTreeMap::new(),
             waker,
+            looks: 0,
         }
     }
 
@@ -263,9 +266,12 @@ impl Harness {
         assert!(first.try_outcome().unwrap().is_ok());
     }
 
-    /// Does what the sender asks for until it asks for nothing more.
+    /// Has the sender look if the driver was woken, and does what it asks for until it asks for nothing more.
     pub(crate) fn run(&mut self) {
-        self.sender.handle_wakeup(self.now);
+        if self.driver_wakes() > self.looks {
+            self.looks = self.driver_wakes();
+            self.sender.handle_wakeup(self.now);
+        }
         while let Some(action) = self.sender.poll_action() {
             if let Action::Connect {
                 address,
@@ -669,6 +675,12 @@ impl Harness {
 
     pub(crate) fn metrics(&self) -> Metrics {
         self.accumulator.metrics(self.now)
+    }
+
+    /// How long the sender sleeps if nothing happens.
+    pub(crate) fn sleeps(&self) -> Option<Duration> {
+        let timeout = self.sender.poll_timeout();
+        timeout.map(|at| at - self.now.instant)
     }
 
     pub(crate) fn driver_wakes(&self) -> usize {

@@ -18,6 +18,7 @@ mod many;
 mod memory;
 mod metadata;
 mod metrics;
+mod news;
 mod order;
 mod partitioning;
 mod purge;
