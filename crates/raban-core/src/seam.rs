@@ -29,7 +29,7 @@ mod split;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use shuttle::future::block_on;
@@ -39,6 +39,7 @@ use shuttle::thread::{self, JoinHandle};
 use shuttle::{Config as Shuttle, FailurePersistence, MaxSteps, Runner};
 
 use self::harness::Harness;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::{
     Accumulator, Delivery, EnqueueError, EnqueueWait, NewRecord, Now, RecordMetadata, Topic,
 };
@@ -147,12 +148,42 @@ fn value(thread: usize, number: usize) -> String {
     format!("{thread}:{number}:").repeat(20)
 }
 
+/// Tells the sender's wake-ups from those for an answer.
+struct Flag {
+    raised: AtomicBool,
+    task: Waker,
+}
+
+impl Flag {
+    fn new(task: &Waker) -> Arc<Self> {
+        Arc::new(Self {
+            raised: AtomicBool::new(false),
+            task: task.clone(),
+        })
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.raised.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
 /// Sleeps until the sender is woken, does what it asks for, and answers each Produce request now or a little later.
 fn drive(mut harness: Harness, most: Option<usize>) -> Log {
     let mut log = Log::new();
-    let mut waker = None;
+    let mut flag = None;
     block_on(poll_fn(|cx| {
-        waker.get_or_insert_with(|| harness.accumulator.set_driver_waker(cx.waker().clone()));
+        let flag = flag.get_or_insert_with(|| {
+            let flag = Flag::new(cx.waker());
+            let waker = Waker::from(Arc::clone(&flag));
+            harness.accumulator.set_driver_waker(waker);
+            flag
+        });
+        if flag.raised.swap(false, Ordering::AcqRel) {
+            harness.look();
+        }
         harness.run();
         if !harness.produced.is_empty() {
             if thread_rng().gen_bool(0.5) {

@@ -266,11 +266,16 @@ impl Harness {
         assert!(first.try_outcome().unwrap().is_ok());
     }
 
+    /// The driver was woken.
+    pub(crate) fn look(&mut self) {
+        self.looks = self.driver_wakes();
+        self.sender.handle_wakeup(self.now);
+    }
+
     /// Has the sender look if the driver was woken, and does what it asks for until it asks for nothing more.
     pub(crate) fn run(&mut self) {
         if self.driver_wakes() > self.looks {
-            self.looks = self.driver_wakes();
-            self.sender.handle_wakeup(self.now);
+            self.look();
         }
         while let Some(action) = self.sender.poll_action() {
             if let Action::Connect {
