@@ -176,9 +176,9 @@ impl<K: ?Sized, V: ?Sized> Topic<K, V> {
     fn context<'c>(
         &'c self,
         part: RecordPart,
-        headers: &'c mut Vec<Header>,
+        headers: &'c mut Option<Vec<Header>>,
     ) -> SerializeContext<'c> {
-        SerializeContext::new(&self.name, part, headers)
+        SerializeContext::new(&self.name, part, headers.get_or_insert_default())
     }
 
     /// The same topic for threads that may block.
@@ -393,13 +393,12 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
             value.and_then(|value| handle.value.as_bytes(value)),
         );
         if let (Some(key), None) = (key, key_bytes) {
-            let mut context = handle.context(RecordPart::Key, self.headers.get_or_insert_default());
+            let mut context = handle.context(RecordPart::Key, &mut self.headers);
             let serialized = handle.key.now(&mut context, key, scratch.key());
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
         if let (Some(value), None) = (value, value_bytes) {
-            let mut context =
-                handle.context(RecordPart::Value, self.headers.get_or_insert_default());
+            let mut context = handle.context(RecordPart::Value, &mut self.headers);
             let serialized = handle.value.now(&mut context, value, scratch.value());
             serialized.map_err(|error| failed(RecordPart::Value, &error))?;
         }
@@ -426,13 +425,12 @@ impl<'r, K: ?Sized, V: ?Sized, GK: Nullable<K>, GV: Nullable<V>> TopicRecord<'r,
         let handle = self.topic;
         let (key, value) = (self.key.nullable(), self.value.nullable());
         if let Some(key) = key {
-            let mut context = handle.context(RecordPart::Key, self.headers.get_or_insert_default());
+            let mut context = handle.context(RecordPart::Key, &mut self.headers);
             let serialized = handle.key.later(&mut context, key, scratch.key()).await;
             serialized.map_err(|error| failed(RecordPart::Key, &error))?;
         }
         if let Some(value) = value {
-            let mut context =
-                handle.context(RecordPart::Value, self.headers.get_or_insert_default());
+            let mut context = handle.context(RecordPart::Value, &mut self.headers);
             let serialized = handle
                 .value
                 .later(&mut context, value, scratch.value())

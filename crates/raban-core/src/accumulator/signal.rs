@@ -63,7 +63,7 @@ impl WakeAtEnd<'_> {
 impl Drop for WakeAtEnd<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.wanted && !self.signal.looks_soon.load(Ordering::Acquire) {
+        if self.wanted && !self.signal.looks_soon() {
             self.signal.wake();
         }
     }
@@ -129,6 +129,12 @@ impl Signal {
     /// Until the news is taken, that of partitions wakes no more: it is looked at soon.
     pub(crate) fn look_soon(&self) {
         self.looks_soon.store(true, Ordering::Release);
+    }
+
+    /// Whether news of partitions waits for a look without a wake-up.
+    #[inline]
+    pub(crate) fn looks_soon(&self) -> bool {
+        self.looks_soon.load(Ordering::Acquire)
     }
 
     /// Takes the news; whatever comes from now on wakes again.

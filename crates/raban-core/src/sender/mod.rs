@@ -109,8 +109,6 @@ pub struct Sender {
     events: VecDeque<Event>,
     /// Open batches leave without lingering: calls wait for memory, or the producer closes.
     hurried: bool,
-    /// The accumulator was told that news is looked at without a wake-up.
-    looks_soon: bool,
     /// What `close` gave up.
     left: CloseReport,
     closed: bool,
@@ -138,7 +136,6 @@ impl Sender {
             actions: VecDeque::new(),
             events: VecDeque::new(),
             hurried: false,
-            looks_soon: false,
             left: CloseReport::default(),
             closed: false,
             accumulator,
@@ -238,7 +235,7 @@ impl Sender {
         if self.closed {
             return;
         }
-        if self.looks_soon {
+        if self.accumulator.signal.looks_soon() {
             self.take_news(now);
         }
         let now = now.instant;

@@ -15,7 +15,6 @@ const LOOK_WITHIN: Duration = Duration::from_millis(1);
 
 impl Sender {
     pub(super) fn take_news(&mut self, now: Now) {
-        self.looks_soon = false;
         let news = self.accumulator.signal.take();
         for topic in news.topics {
             self.metadata.want_topic(&topic, now.instant);
@@ -46,9 +45,9 @@ impl Sender {
         };
         let to_leaders = |connection: &&Connection| matches!(connection.role, Role::Leader(_));
         let mut leaders = self.connections.values().filter(to_leaders).peekable();
-        self.looks_soon = leaders.peek().is_some()
+        let all_have_enough = leaders.peek().is_some()
             && leaders.all(|connection| connection.produce_in_flight() >= enough);
-        if self.looks_soon {
+        if all_have_enough {
             self.accumulator.signal.look_soon();
             if !self.timers.is_armed(Timer::News) {
                 self.timers.arm(Timer::News, now + LOOK_WITHIN);

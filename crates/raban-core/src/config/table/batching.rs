@@ -10,7 +10,8 @@ pub(super) const ROWS: &[Setting] = &[
         .aliases(&["queue.buffering.max.ms"])
         .doc(
             "How long in milliseconds an open batch waits for more records. It goes earlier when it is full, when a \
-             sender waits for memory, and on flush and close. 0 sends as soon as a request may go.",
+             sender waits for memory, and on flush and close; up to 1 ms later where each broker has two requests to \
+             answer. 0 sends as soon as a request may go.",
         ),
     Setting::new("batch.size", Int, Some("16384"), Medium)
         .valid(Valid::AtLeast(0))
